@@ -1,0 +1,156 @@
+"""Any array-like becomes a float64 matrix with one row per sample, or an error that says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_labels", "as_samples", "paired_samples"]
+
+
+def paired_samples(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `x` and `y` as float64 matrices with the same number of rows.
+
+    Args:
+        x: Samples of X: array, list, data frame, series or tensor, with shape (n,) or (n, ...).
+        y: Paired samples of Y, likewise.
+
+    Returns:
+        Two C-contiguous float64 arrays with shapes (n, d_x) and (n, d_y).
+
+    Raises:
+        TypeError: For data that are not numbers.
+        ValueError: For empty, unequal, missing or infinite data.
+    """
+    x, y = as_samples(x, "x"), as_samples(y, "y")
+    if len(x) != len(y):
+        raise ValueError(
+            f"`x` and `y` must have one row per sample, got {len(x)} rows in `x` and {len(y)} in "
+            "`y`. Rows are paired: pass the same samples, in the same order, on both sides."
+        )
+    return x, y
+
+
+def as_samples(data: Any, name: str) -> NDArray[np.float64]:
+    """Return `data` as a float64 matrix with shape (n, d); one-dimensional data are one feature."""
+    array = _to_numpy(data, name)
+    if array.dtype == bool:
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "iuf":
+        raise TypeError(
+            f"`{name}` must hold numbers, got dtype {array.dtype}. Convert it first, for example "
+            f"with `np.asarray({name}, dtype=float)`; encode categories as integers, or pass "
+            "labels as `given`."
+        )
+    if array.ndim == 0:
+        raise ValueError(
+            f"`{name}` must hold samples, with shape (n,) or (n, d), got a single number."
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"`{name}` is empty: it has shape {array.shape}. Pass at least 2 samples."
+        )
+    matrix = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
+    _check_finite(matrix, name)
+    return matrix
+
+
+def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct labels, sorted, and the code of each sample, with shape (n,).
+
+    Args:
+        given: Labels of any comparable kind (integers, strings, booleans), with shape (n,) or (n, 1).
+        n_samples: The number of rows they must match.
+
+    Returns:
+        ``(labels, codes)``, so that ``labels[codes]`` are the labels given.
+
+    Raises:
+        TypeError: For floating-point values that are not whole numbers.
+        ValueError: For a wrong length, more than one column or missing labels.
+    """
+    labels = _to_numpy(given, "given")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or len(labels) != n_samples:
+        raise ValueError(
+            f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
+            f"{labels.shape}."
+        )
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            raise ValueError("`given` has missing or infinite labels. Drop those samples first.")
+        if not (labels == np.floor(labels)).all():
+            raise TypeError(
+                "`given` must hold discrete labels, got fractions. For a continuous Z, use a "
+                "conditional estimator; to condition on bins, round it first."
+            )
+    if labels.dtype.kind == "O":
+        missing = [item is None or item != item for item in labels]
+        if any(missing):
+            raise ValueError(
+                f"`given` has {sum(missing)} missing labels. Drop those samples first."
+            )
+        labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
+    distinct, codes = np.unique(labels, return_inverse=True)
+    return distinct, codes.astype(np.int64).reshape(-1)
+
+
+def _mixed(labels: NDArray[Any]) -> bool:
+    return len({type(item) for item in labels}) > 1
+
+
+def _to_numpy(data: Any, name: str) -> NDArray[Any]:
+    if hasattr(data, "detach") and hasattr(data, "cpu"):  # a torch tensor, without importing torch
+        tensor = data.detach().cpu()
+        if str(tensor.dtype) == "torch.bfloat16":
+            tensor = tensor.float()
+        return np.asarray(tensor.numpy())
+    if type(data).__module__.startswith("dask"):
+        raise TypeError(
+            f"`{name}` is a dask collection. Call `.compute()` first, or use mitools' dask form."
+        )
+    if getattr(data, "__array_ufunc__", 0) is None or hasattr(data, "toarray"):
+        raise TypeError(f"`{name}` is sparse. Pass a dense array: `{name}.toarray()`.")
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` is ragged: its rows have different lengths. Every sample needs the same "
+            "features."
+        ) from error
+    if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
+        raise ValueError(f"`{name}` has masked entries. Drop or fill those samples first.")
+    if array.dtype == object and name != "given":
+        array = _numbers_in_objects(array, name)
+    return array
+
+
+def _numbers_in_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Accept an object array that holds only numbers, as a mixed data frame gives one."""
+    try:
+        if any(isinstance(item, str | bytes) for item in array.ravel()):
+            raise TypeError("text")
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"`{name}` must hold numbers, got an object array that holds something else. Convert "
+            f"it first, for example with `np.asarray({name}, dtype=float)`; encode categories as "
+            "integers, or pass labels as `given`."
+        ) from error
+
+
+def _check_finite(matrix: NDArray[np.float64], name: str) -> None:
+    if np.isfinite(matrix.sum()):  # one cheap pass; a NaN or infinity anywhere spoils the sum
+        return
+    finite = np.isfinite(matrix)
+    if finite.all():  # the sum overflowed: huge, but legal
+        return
+    bad_rows = int((~finite).any(axis=1).sum())
+    what = "NaN" if np.isnan(matrix).any() else "infinite values"
+    raise ValueError(
+        f"`{name}` has {what} in {bad_rows} of {len(matrix)} rows. Drop those rows from both sides "
+        "(they are paired), or fill them in."
+    )

@@ -1,0 +1,79 @@
+"""The front door: `mutual_information(x, y, given=None, estimator=...)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mitools._arrays import as_labels, paired_samples
+from mitools.base import Estimate, MutualInformationEstimator
+from mitools.estimators.ksg import KSG
+
+__all__ = ["mutual_information"]
+
+
+def mutual_information(
+    x: Any, y: Any, *, given: Any = None, estimator: MutualInformationEstimator | None = None
+) -> Estimate:
+    r"""Estimate :math:`I(X; Y)`, or :math:`\sum_z \pi(z)\, I(X; Y \mid Z = z)` for labels `given`.
+
+    Args:
+        x: Samples of :math:`X`, with shape :math:`(n, d_x)` or :math:`(n,)`; trailing axes are flattened.
+            Lists, data frames and torch tensors on any device are accepted.
+        y: Paired samples of :math:`Y`, with shape :math:`(n, d_y)` or :math:`(n,)`.
+        given: Discrete labels :math:`z`, with shape :math:`(n,)`; :math:`\pi(z)` are their frequencies.
+        estimator: How to estimate; `KSG()` when not given. See "How to choose" for KSG against EDGE.
+
+    Returns:
+        The estimate in nats, with its ceiling; with `given`, each label's own estimate in `parts`.
+
+    Raises:
+        TypeError: For data that are not numbers.
+        ValueError: For empty, unequal, missing or infinite data, or too few samples in all or in a label.
+
+    Example:
+        >>> import numpy as np
+        >>> from mitools import mutual_information, KSG
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=2000)
+        >>> y = x + rng.normal(size=2000)  # I = ln(2) / 2 = 0.347 nats
+        >>> mutual_information(x, y, estimator=KSG(k=3))
+        Estimate(0.335 nats, n=2000, KSG(k=3))
+    """
+    estimator = KSG() if estimator is None else estimator
+    if not isinstance(estimator, MutualInformationEstimator):
+        raise TypeError(
+            f"`estimator` must be an estimator such as KSG() or EDGE(), got {estimator!r}. "
+            "Classes are called first: KSG() rather than KSG."
+        )
+    x, y = paired_samples(x, y)
+    if given is None:
+        return estimator._checked(x, y)
+    labels, codes = as_labels(given, len(x))
+    parts = {}
+    for code, label in enumerate(labels):
+        rows = np.flatnonzero(codes == code)
+        parts[label.item() if hasattr(label, "item") else label] = estimator._checked(
+            x[rows], y[rows], where=f" in each label, and label {label!s} has fewer"
+        )
+    return weighted(parts, estimator)
+
+
+def weighted(parts: dict[Any, Estimate], estimator: MutualInformationEstimator) -> Estimate:
+    """Combine per-label estimates: value and ceiling are means weighted by the labels' frequencies."""
+    n_samples = sum(part.n_samples for part in parts.values())
+    shares = [part.n_samples / n_samples for part in parts.values()]
+    shared = set.intersection(*(set(part.stats) for part in parts.values()))
+
+    def mean(numbers: list[float]) -> float:
+        return float(sum(share * number for share, number in zip(shares, numbers, strict=True)))
+
+    return Estimate(
+        value=mean([part.value for part in parts.values()]),
+        n_samples=n_samples,
+        ceiling=mean([part.ceiling for part in parts.values()]),
+        estimator=estimator,
+        parts=parts,
+        stats={key: mean([part.stats[key] for part in parts.values()]) for key in sorted(shared)},
+    )

@@ -1,0 +1,63 @@
+"""The two error messages both packages need: an unknown name, and a missing optional package."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from types import ModuleType
+
+__all__ = ["MissingExtraError", "require", "unknown"]
+
+#: How many known names an error lists before it only counts the rest.
+LISTED = 12
+
+
+class MissingExtraError(ImportError):
+    """An optional package is needed and not installed; the message has the pip line that adds it."""
+
+
+def unknown(kind: str, name: object, known: Iterable[object]) -> str:
+    """Say that `name` is no known `kind`, with the nearest matches first.
+
+    Args:
+        kind: What the name should have been, in the singular ("layer", "configuration key").
+        name: The name that was given.
+        known: The names that would have been right, in their natural order.
+
+    Returns:
+        One line, such as ``No layer named 'fc3'. Did you mean 'fc2'? Known layers: conv1, fc2.``
+    """
+    names = [str(item) for item in known]
+    near = get_close_matches(str(name), names, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(item) for item in near)}?" if near else ""
+    rest = f" ... ({len(names) - LISTED} more)" if len(names) > LISTED else ""
+    plural = kind[:-1] + "ies" if kind.endswith("y") and kind[-2:] != "ey" else kind + "s"
+    listed = ", ".join(names[:LISTED]) or "none"
+    return f"No {kind} named {str(name)!r}.{hint} Known {plural}: {listed}{rest}."
+
+
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package, or say how to add it.
+
+    Args:
+        module: The name to import.
+        extra: The extra of this distribution that brings it.
+        purpose: What needs it, as the subject of a sentence ("Reading Parquet files").
+
+    Returns:
+        The imported module.
+
+    Raises:
+        MissingExtraError: When it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != package:
+            raise  # installed, but broken in a way of its own: that message is the useful one
+        raise MissingExtraError(
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f'Add it with: pip install "robustsplit[{extra}]"'
+        ) from error

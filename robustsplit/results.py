@@ -1,0 +1,282 @@
+"""What a study finds, as plain records without torch inside: pairs, profiles, trials, and rho as views.
+
+All mutual information is in nats here; reports and figures convert to bits for display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from mitools.messages import unknown
+
+__all__ = [
+    "AccuracyRecord",
+    "EpochRecord",
+    "PairRecord",
+    "Profile",
+    "RhoResult",
+    "RhoView",
+    "Trial",
+]
+
+RhoView = Literal["min_converged", "best_trial", "min", "max", "mean", "sd"]
+
+#: The readings of the paper's "rho", and where each comes from.
+VIEWS: Mapping[str, str] = {
+    "min_converged": "least value over the trials that converged (supplementary material)",
+    "best_trial": "value of the trial with the highest accuracy (section 3.2, prose)",
+    "min": "least value over all trials (Algorithm 1, box)",
+    "max": "largest value over all trials",
+    "mean": "mean over all trials",
+    "sd": "standard deviation over all trials (n - 1)",
+}
+
+
+@dataclass(frozen=True)
+class AccuracyRecord:
+    """How many of `n` inputs were classified rightly, under which attack."""
+
+    correct: int
+    n: int
+    attack: str = "clean"
+
+    @property
+    def percent(self) -> float:
+        """Accuracy in percent."""
+        return 100.0 * self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval, in percent: 360 images at 80 % leave room for 4 points each way."""
+        z, share = 1.959964, self.correct / self.n
+        centre = (share + z * z / (2 * self.n)) / (1 + z * z / self.n)
+        half = (
+            z
+            * np.sqrt(share * (1 - share) / self.n + z * z / (4 * self.n**2))
+            / (1 + z * z / self.n)
+        )
+        return 100.0 * float(centre - half), 100.0 * float(centre + half)
+
+
+@dataclass(frozen=True)
+class PairRecord:
+    """The connectivity I(f^(j-1); f^(j) | y) of one pair of consecutive layers, with its assessment.
+
+    Attributes:
+        parent: Name of layer j - 1.
+        child: Name of layer j.
+        offset: The paper's index: 0 for (last hidden, logits), k for the pair k layers earlier.
+        parent_dim: Width of the parent's activations, flattened, before any reduction.
+        child_dim: Width of the child's.
+        connected: Whether the child's input depends on the parent's output (False for parallel branches).
+        n_samples: How many inputs were used.
+        rho: The label-weighted estimate, in nats.
+        ceiling: The largest value the estimator could have returned, in nats.
+        null_mean: Mean over within-label permutations, in nats: what no dependence at all gives.
+        null_sd: Their standard deviation.
+        p_value: (1 + permutations at least as large) / (1 + permutations).
+        interval: Half-sampling interval of the expected estimate, in nats.
+        singleton_fraction: Share of samples alone in their joint cell (hash estimators), else NaN.
+        cross_check: A second estimator's value, in nats, or NaN.
+        verdict: The assessment in words.
+        released: What the published code's estimator gives on the raw activations, in nats, or NaN.
+        released_null: The same with pairs shuffled within labels, or NaN.
+        parts: Per label, the estimate within it, in nats.
+    """
+
+    parent: str
+    child: str
+    offset: int
+    parent_dim: int
+    child_dim: int
+    connected: bool
+    n_samples: int
+    rho: float
+    ceiling: float
+    null_mean: float
+    null_sd: float
+    p_value: float
+    interval: tuple[float, float]
+    singleton_fraction: float
+    cross_check: float
+    verdict: str
+    released: float = float("nan")
+    released_null: float = float("nan")
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def excess(self) -> float:
+        """What exceeds independence: `rho` - `null_mean`, in nats."""
+        return self.rho - self.null_mean
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Connectivity along the depth of one network: a row per consecutive pair, input side first.
+
+    Attributes:
+        pairs: The rows.
+        settings: How they were made: estimator, reduction, point, attack, inputs, samples per label, seed.
+    """
+
+    pairs: tuple[PairRecord, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, child: str) -> PairRecord:
+        """Return the pair that ends in layer `child`."""
+        for pair in self.pairs:
+            if pair.child == child:
+                return pair
+        raise KeyError(unknown("child layer", child, [pair.child for pair in self.pairs]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per pair; nats, with a column of excess."""
+        rows = []
+        for pair in self.pairs:
+            row = asdict(pair)
+            row["interval_low"], row["interval_high"] = row.pop("interval")
+            row.pop("parts")
+            row["excess"] = pair.excess
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of adversarial training of f_b."""
+
+    epoch: int
+    loss: float
+    validation: AccuracyRecord
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One of Algorithm 1's T trials: its epochs, whether it met the tolerance, and its connectivity.
+
+    Attributes:
+        index: From 0.
+        epochs: Acc_t^e on the validation split, epoch by epoch.
+        converged: Whether Acc* - Acc_t <= tolerance was met.
+        profile: I_{j,t} for each pair from (f_a's last layer, f_b's first) to (last hidden, logits).
+        test: Accuracy of (f_a*, f~_b) on the test split under the attack.
+        clean: The same on clean test inputs.
+    """
+
+    index: int
+    epochs: tuple[EpochRecord, ...]
+    converged: bool
+    profile: Profile
+    test: AccuracyRecord
+    clean: AccuracyRecord
+
+    @property
+    def best_accuracy(self) -> float:
+        """Largest validation accuracy over the epochs, in percent."""
+        return max(epoch.validation.percent for epoch in self.epochs)
+
+
+@dataclass(frozen=True)
+class RhoResult:
+    """Everything Algorithm 1 measured for one cut; rho is a view on it.
+
+    Attributes:
+        cut: The split, in words.
+        f_a: Weight layers of the robust, frozen first part, in execution order.
+        f_b: Weight layers of the retrained rest.
+        acc_star: Acc*, test accuracy of the robust network (f_a*, f_b*) under the attack.
+        acc_star_validation: The same on the validation split: what the stopping rule compares with.
+        acc_sr: Acc_sr, test accuracy of the semirobust network (f_a*, f_b) before any retraining.
+        clean: Clean test accuracies by network name ("regular", "robust", "semirobust").
+        attacked: Test accuracies under the attack by network name.
+        trials: The T trials.
+        settings: tolerance, epochs, attack, protocol, inputs, estimator, seeds.
+        warnings: Sentences a reader must see (cut inside a residual block, no trial converged).
+    """
+
+    cut: str
+    f_a: tuple[str, ...]
+    f_b: tuple[str, ...]
+    acc_star: AccuracyRecord
+    acc_star_validation: AccuracyRecord
+    acc_sr: AccuracyRecord
+    clean: Mapping[str, AccuracyRecord]
+    attacked: Mapping[str, AccuracyRecord]
+    trials: tuple[Trial, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def n_converged(self) -> int:
+        """How many trials met the tolerance."""
+        return sum(trial.converged for trial in self.trials)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The trial with the highest validation accuracy; the first of equals."""
+        return max(self.trials, key=lambda trial: trial.best_accuracy)
+
+    @property
+    def acc_tilde(self) -> AccuracyRecord:
+        """Acc~: test accuracy of the best trial, chosen on the validation split."""
+        return self.best_trial.test
+
+    def rho(self, view: RhoView = "min_converged") -> pd.Series:
+        """Return rho_j in nats for each child layer, in one of the paper's readings.
+
+        Args:
+            view: "min_converged", "best_trial", "min", "max", "mean" or "sd".
+
+        Returns:
+            A series indexed by child layer; NaN throughout for "min_converged" when no trial converged,
+            and for "sd" with one trial.
+        """
+        if view not in VIEWS:
+            raise ValueError(unknown("view of rho", view, VIEWS))
+        children = [pair.child for pair in self.trials[0].profile.pairs]
+        values = np.array([[pair.rho for pair in t.profile.pairs] for t in self.trials])
+        converged = np.array([trial.converged for trial in self.trials])
+        if view == "min_converged":
+            chosen = (
+                values[converged].min(axis=0)
+                if converged.any()
+                else np.full(len(children), np.nan)
+            )
+        elif view == "best_trial":
+            chosen = values[self.trials.index(self.best_trial)]
+        elif view == "sd":
+            chosen = (
+                values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(children), np.nan)
+            )
+        else:
+            chosen = getattr(np, view)(values, axis=0)
+        return pd.Series(chosen, index=pd.Index(children, name="child"), name=f"rho_{view}")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per trial, pair and label (label "all" is the weighted sum), in nats."""
+        rows = []
+        for trial in self.trials:
+            for pair, (_, line) in zip(
+                trial.profile.pairs, trial.profile.to_frame().iterrows(), strict=True
+            ):
+                shared = {
+                    "cut": self.cut,
+                    "trial": trial.index,
+                    "converged": trial.converged,
+                    "parent": pair.parent,
+                    "child": pair.child,
+                    "offset": pair.offset,
+                }
+                rows.append(
+                    {**shared, "label": "all", **line.drop(labels=list(shared), errors="ignore")}
+                )
+                rows += [
+                    {**shared, "label": label, "rho": value} for label, value in pair.parts.items()
+                ]
+        return pd.DataFrame(rows)
