@@ -1,0 +1,237 @@
+"""Files that survive a kill: atomic writes, checkpoints with a checksum, a journal, a lock on the folder.
+
+Everything is written under a temporary name, flushed to the disk, and renamed. A reader therefore sees
+the old file or the new one, never half of one, whatever moment the process died at. Nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Journal", "Store", "exclusive", "sweep", "write_bytes", "write_json", "write_text"]
+
+#: Temporary files are named .NAME.RANDOM.tmp, so that a resumed run can recognise and remove them.
+TEMPORARY = ".tmp"
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in full or not at all, making the folders it needs.
+
+    Args:
+        path: The file; an existing one is replaced.
+        content: What it shall hold.
+
+    Raises:
+        OSError: When the disk is full or the folder cannot be written; an older file is then left as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes private files; results are for sharing
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write text as UTF-8 with Unix line ends, in full or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON, in full or not at all; NaN and infinities become null, as JSON has none."""
+    write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False) + "\n")
+
+
+class Store:
+    """Checkpoints in a folder: under each key, tensors (safetensors) and a record (JSON with a checksum).
+
+    The record is written last and names the checksum of the tensors, so a key exists either whole or not
+    at all. What cannot be read back (cut off, altered) is reported by a warning and counts as missing: the
+    step that made it is done again.
+
+    Args:
+        root: The folder.
+        on_save: Called with the key and the record just before each save, for a journal or a progress bar.
+    """
+
+    def __init__(
+        self, root: Path, on_save: Callable[[str, Mapping[str, Any]], None] | None = None
+    ) -> None:
+        self.root = Path(root)
+        self.on_save = on_save
+
+    def load(self, key: str) -> dict[str, Any] | None:
+        """Return ``{"tensors": ..., "record": ...}`` of `key`, or None when it is missing or damaged."""
+        tensors_path, record_path = self._paths(key)
+        if not record_path.exists():
+            return None
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            entry = json.loads(record_path.read_text())
+            content = tensors_path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+                raise ValueError("the checksum does not match its record")
+            return {"tensors": load(content), "record": entry["record"]}
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            warnings.warn(
+                f"The checkpoint {tensors_path} cannot be used ({error}); that step is done again.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
+
+    def save(self, key: str, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+        """Keep `tensors` and `record` under `key`; they replace what was there.
+
+        Args:
+            key: Such as "cut1/trial2/epoch3".
+            tensors: On any device; copies are stored, so tied weights are written twice.
+            record: Plain numbers, text, lists and dicts.
+        """
+        from safetensors.torch import save
+
+        tensors_path, record_path = self._paths(key)
+        if self.on_save is not None:
+            self.on_save(key, record)
+        copies = {
+            name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()
+        }
+        content = save(copies)
+        entry = {"key": key, "sha256": hashlib.sha256(content).hexdigest(), "record": dict(record)}
+        write_bytes(tensors_path, content)
+        write_text(record_path, json.dumps(entry, indent=1))
+
+    def keys(self) -> set[str]:
+        """Return the keys that have a record."""
+        paths = self.root.rglob("*.json") if self.root.exists() else iter(())
+        return {path.relative_to(self.root).with_suffix("").as_posix() for path in paths}
+
+    def discard(self, key: str) -> None:
+        """Forget `key`, to make room; a missing key is no error."""
+        for path in reversed(self._paths(key)):
+            path.unlink(missing_ok=True)
+
+    def _paths(self, key: str) -> tuple[Path, Path]:
+        if not KEY.fullmatch(key) or ".." in key:
+            raise ValueError(
+                f"A checkpoint key is made of letters, digits and _ . + - between slashes, got {key!r}."
+            )
+        stem = self.root / key
+        return (
+            stem.parent / f"{stem.name}.safetensors",
+            stem.parent / f"{stem.name}.json",
+        )
+
+
+class Journal:
+    """A JSON-lines file that only grows; a line cut off by a kill is dropped at the next start.
+
+    Args:
+        path: The file.
+        known: When given, lines whose "key" is not among these are dropped at the start: they announce
+            checkpoints that never came to be, and will be written again.
+    """
+
+    def __init__(self, path: Path, known: set[str] | None = None) -> None:
+        self.path = Path(path)
+        lines = []
+        if self.path.exists():
+            for text in self.path.read_bytes().splitlines():
+                with suppress(ValueError):
+                    line = json.loads(text)
+                    if known is None or line.get("key") in known:
+                        lines.append(line)
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add one line and force it to the disk."""
+        with self.path.open("a") as file:
+            file.write(json.dumps({"time": time.time(), **_strict(line)}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process, so that two runs never write into each other.
+
+    The lock belongs to the process and vanishes with it, however it ends.
+
+    Raises:
+        BlockingIOError: When another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # not a Unix: no lock, as before
+        yield
+        return
+    with (Path(folder) / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f"Another process is at work in {folder}. Wait for it, or choose another folder."
+            ) from None
+        yield
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that a killed process left in `folder` and below it."""
+    for path in Path(folder).rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def _strict(content: Any) -> Any:
+    """Replace what JSON cannot say: NaN and infinities by None, tuples by lists, keys by text."""
+    if isinstance(content, Mapping):
+        return {str(key): _strict(value) for key, value in content.items()}
+    if isinstance(content, list | tuple | set | frozenset):
+        return [_strict(value) for value in content]
+    if hasattr(content, "tolist"):  # NumPy scalars and arrays
+        return _strict(content.tolist())
+    if isinstance(content, float):
+        return content if abs(content) < float("inf") else None
+    if content is None or isinstance(content, bool | int | str):
+        return content
+    return str(content)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a rename to the disk, where folders can be opened (not on Windows)."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
