@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from mitools._arrays import as_labels, paired_samples
+from mitools._arrays import paired_samples, split_by_label
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.estimators.ksg import KSG
 
@@ -39,7 +37,7 @@ def mutual_information(
         >>> x = rng.normal(size=2000)
         >>> y = x + rng.normal(size=2000)  # I = ln(2) / 2 = 0.347 nats
         >>> mutual_information(x, y, estimator=KSG(k=3))
-        Estimate(0.335 nats, n=2000, KSG(k=3))
+        Estimate(0.342 nats, n=2000, KSG(k=3))
     """
     estimator = KSG() if estimator is None else estimator
     if not isinstance(estimator, MutualInformationEstimator):
@@ -50,13 +48,14 @@ def mutual_information(
     x, y = paired_samples(x, y)
     if given is None:
         return estimator._checked(x, y)
-    labels, codes = as_labels(given, len(x))
-    parts = {}
-    for code, label in enumerate(labels):
-        rows = np.flatnonzero(codes == code)
-        parts[label.item() if hasattr(label, "item") else label] = estimator._checked(
-            x[rows], y[rows], where=f" in each label, and label {label!s} has fewer"
+    parts = {
+        part.label: estimator._checked(
+            part.x,
+            part.y,
+            where=f" in each label; label {str(part.label)!r} has too few",
         )
+        for part in split_by_label(x, y, given)
+    }
     return weighted(parts, estimator)
 
 

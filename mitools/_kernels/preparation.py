@@ -1,0 +1,86 @@
+"""Before the search: constant columns go, the rest get one scale, ties are found and broken."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["break_ties", "drop_constant", "has_repeats", "standardized", "twin_rows"]
+
+Matrix = NDArray[np.float64]
+
+#: Column deviations outside these limits are rescaled by a power of two first, so that squares stay finite.
+SAFE_LOW, SAFE_HIGH = 1e-100, 1e100
+
+
+def drop_constant(side: Matrix) -> Matrix:
+    """Return `side` without the columns that hold one value; they change no distance."""
+    varies = side.min(axis=0) < side.max(axis=0)
+    return side if varies.all() else np.ascontiguousarray(side[:, varies])
+
+
+def standardized(side: Matrix) -> Matrix:
+    """Return columns with mean 0 and standard deviation 1, for columns that vary.
+
+    Exact under a change of unit by a power of two: the result has the same bits.
+    """
+    largest = np.abs(side).max(axis=0)
+    if largest.max() > SAFE_HIGH or largest.min() < SAFE_LOW:
+        side = np.ldexp(side, -np.frexp(largest)[1])
+    centred = side - side.mean(axis=0)
+    spread = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(side))
+    # a spread that underflows to 0 beside a huge mean leaves the column as it is
+    centred /= np.where(spread > 0, spread, 1.0)
+    return centred
+
+
+def has_repeats(side: Matrix) -> bool:
+    """Return whether any column holds some value twice."""
+    for column in side.T:
+        ordered = np.sort(column)
+        if (ordered[1:] == ordered[:-1]).any():
+            return True
+    return False
+
+
+def twin_rows(side: Matrix) -> NDArray[np.bool_]:
+    """Return, per row, whether another row is equal to it, with shape (n,)."""
+    ordered = np.sort(side[:, 0])
+    if not (ordered[1:] == ordered[:-1]).any():  # equal rows are equal in every column
+        return np.zeros(len(side), bool)
+    keys = row_keys(side)
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.asarray(counts[inverse.reshape(-1)] > 1)
+
+
+@njit(cache=True, nogil=True)
+def row_keys(side: Matrix) -> NDArray[np.uint64]:  # pragma: no cover - compiled
+    """Return a 64-bit key of each row: equal rows get equal keys, others almost surely do not."""
+    n_samples, n_columns = side.shape
+    keys = np.empty(n_samples, np.uint64)
+    value = np.empty(1)
+    bits = value.view(np.uint64)
+    for i in range(n_samples):
+        key = np.uint64(0x9E3779B97F4A7C15)
+        for c in range(n_columns):
+            value[0] = side[i, c] + 0.0  # -0.0 and 0.0 are one value
+            key = (key ^ bits[0]) * np.uint64(0xBF58476D1CE4E5B9)
+            key ^= key >> np.uint64(29)
+        keys[i] = key
+    return keys
+
+
+def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:
+    """Return `side` plus normal noise of standard deviation `jitter` times each column's own.
+
+    The noise is drawn from `seed` and the order of the values, not from the side's position or unit:
+    swapping the sides or rescaling a column changes nothing, and a side paired with itself stays so.
+    """
+    digest = hashlib.blake2b(repr(side.shape).encode(), digest_size=8)
+    for column in side.T[:16]:
+        digest.update(np.unique(column, return_inverse=True)[1].astype(np.int64).tobytes())
+    generator = np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
+    return side + jitter * side.std(axis=0) * generator.standard_normal(side.shape)

@@ -1,0 +1,47 @@
+"""Run a compiled kernel on ranges of points, in as many threads as numba is configured for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+
+__all__ = ["over_points"]
+
+#: Fewer points than this per thread are not worth a thread.
+POINTS_PER_THREAD = 2_000
+
+#: Shares per thread: more than one, so that a thread with easy points takes over from the others.
+SHARES = 8
+
+
+def over_points(
+    kernel: Callable[..., None], n_points: int, *arguments: Any, cost: float = 1.0
+) -> None:
+    """Call ``kernel(first, last, *arguments)`` until every point is done.
+
+    Each kernel writes only its own points' outputs and releases the GIL, so the result has the same
+    bits at any number of threads. Python threads rather than numba's: no second compilation, and no
+    trouble when the caller already runs in threads or forks.
+
+    Args:
+        kernel: A compiled function of ``(first, last, *arguments)``.
+        n_points: How many points there are.
+        *arguments: Passed on as they are.
+        cost: How much heavier a point is than usual; heavy points are worth a thread earlier.
+    """
+    n_threads = min(numba.get_num_threads(), int(n_points * cost / POINTS_PER_THREAD))
+    if n_threads <= 1:
+        kernel(0, n_points, *arguments)
+        return
+    shares = min(SHARES * n_threads, n_points)
+    edges = [n_points * share // shares for share in range(shares + 1)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        tasks = [
+            pool.submit(kernel, first, last, *arguments)
+            for first, last in zip(edges, edges[1:], strict=False)
+        ]
+        for task in tasks:
+            task.result()

@@ -1,0 +1,203 @@
+r"""Nearest-neighbour mutual information, `KSG` (Kraskov, Stoegbauer and Grassberger 2004).
+
+With psi the digamma function, variant 1 (their eq. 8) is
+
+.. math:: I = \psi(k) + \psi(n) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle,
+
+where :math:`n_x(i)` counts the other points whose x-distance is *strictly* smaller than the distance from
+point i to its k-th neighbour in the joint space; variant 2 (eq. 9) is
+
+.. math:: I = \psi(k) - 1/k + \psi(n) - \langle \psi(n_x) + \psi(n_y) \rangle,
+
+where each side has its own radius, that of the smallest rectangle around the k neighbours, and points on
+the rectangle count.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from mitools._kernels.preparation import (
+    break_ties,
+    drop_constant,
+    has_repeats,
+    standardized,
+    twin_rows,
+)
+from mitools.base import MutualInformationEstimator
+from mitools.neighbors import Automatic, NeighborSearch, Query
+
+__all__ = ["KSG"]
+
+Matrix = NDArray[np.float64]
+
+#: metric="auto" takes the max norm up to this many joint dimensions, the Euclidean norm above.
+MAX_NORM_DIMENSIONS = 10
+
+#: jitter="auto" adds this much of a column's standard deviation, and only to data with ties.
+TIE_JITTER = 1e-10
+
+#: Above this share of tied samples the data are not continuous any more, and a warning says so.
+MANY_TIES = 0.25
+
+
+@dataclass(frozen=True, repr=False)
+class KSG(MutualInformationEstimator):
+    """Mutual information from the distances to the k nearest neighbours.
+
+    **When to use it.** The safest choice for continuous data of a few dimensions (1 to about 5 a side) and
+    up to about 1e5 samples: almost unbiased at independence, adaptive, no bandwidth. With more dimensions
+    it is biased low (a signal of 1.0 nats reads about 0.7 at 5+5 and 0.15 at 25+25 dimensions with n =
+    5,000), so project first (`Reduced`) or read its excess over permutations. For millions of samples,
+    or a great many estimates, use `EDGE`.
+
+    **Source.** A. Kraskov, H. Stoegbauer, P. Grassberger, "Estimating mutual information", Phys. Rev. E
+    69, 066138 (2004): eq. 8 (variant 1) and eq. 9 (variant 2).
+
+    **Ceiling.** psi(n) - psi(k) for variant 1, reached exactly by I(X; X); 1/k less for variant 2. The
+    bias starts well below it.
+
+    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above: n^2 (d_x + d_y)
+    through matrix products of bounded size. Memory: a few arrays of n, or one tile.
+
+    **Ties.** Exact duplicates (ReLU zeros, rounding) leave a nearest-neighbour distance of 0 and make the
+    formula meaningless, so data with ties get noise of 1e-10 standard deviations by default. What was
+    done is in the statistics: `tied_fraction`, the share of samples whose row on either side has an
+    equal twin, and `jitter`.
+
+    Attributes:
+        k: Number of neighbours. More means less variance and more bias; 3 to 10 are usual.
+        variant: 1 (eq. 8) or 2 (eq. 9, a little less bias and more variance in low dimensions).
+        metric: Distance within each side, "max" or "l2" (Euclidean); the joint distance is the larger of
+            the two sides'. "auto" is "max" up to 10 joint dimensions and "l2" above, where it is as
+            accurate and several times faster.
+        search: How neighbours are looked up (`mitools.neighbors`); it changes the time, not the value.
+        standardize: Whether each column is first given mean 0 and standard deviation 1. Without it the
+            value depends on the units of the columns.
+        jitter: Standard deviation of the tie-breaking noise, relative to each column's: "auto" is 1e-10
+            for data with ties and none otherwise; 0 is never.
+        seed: Seed of that noise.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=1000)
+        >>> KSG(k=3).estimate(x, x).value == KSG(k=3).ceiling(1000)
+        True
+    """
+
+    k: int = 4
+    variant: Literal[1, 2] = 1
+    metric: Literal["auto", "max", "l2"] = "auto"
+    search: NeighborSearch = Automatic()
+    standardize: bool = True
+    jitter: float | Literal["auto"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.k, int | np.integer) or isinstance(self.k, bool) or self.k < 1:
+            raise ValueError(
+                f"`k` must be a whole number of neighbours, at least 1, got {self.k!r}."
+            )
+        if self.variant not in (1, 2):
+            raise ValueError(
+                f"`variant` must be 1 (Kraskov et al. 2004, eq. 8) or 2 (eq. 9), got {self.variant!r}."
+            )
+        if self.metric not in ("auto", "max", "l2"):
+            raise ValueError(f'`metric` must be "auto", "max" or "l2", got {self.metric!r}.')
+        if not isinstance(self.search, NeighborSearch):
+            raise TypeError(
+                f"`search` must be a value from mitools.neighbors, such as KDTree(), got "
+                f"{self.search!r}."
+            )
+        if self.jitter != "auto" and not (
+            isinstance(self.jitter, int | float) and 0 <= self.jitter < np.inf
+        ):
+            raise ValueError(
+                f'`jitter` must be "auto" or a number of standard deviations, 0 or more, got '
+                f"{self.jitter!r}."
+            )
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{item.name}={getattr(self, item.name)!r}"
+            for item in fields(self)
+            if getattr(self, item.name) != item.default
+        )
+        return f"KSG({', '.join(changed)})"
+
+    def minimum_samples(self) -> int:
+        """Return k + 1: a point needs k others."""
+        return self.k + 1
+
+    def ceiling(self, n_samples: int) -> float:
+        """Return psi(n) - psi(k) for variant 1 and psi(n) - psi(k) - 1/k for variant 2, in nats."""
+        ceiling = float(digamma(n_samples) - digamma(self.k))
+        return ceiling if self.variant == 1 else ceiling - 1 / self.k
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        x, y, stats = self._prepared(x, y)
+        if x.shape[1] == 0 or y.shape[1] == 0:
+            return 0.0, stats
+        n_x, n_y = self.search.counts(x, y, self._query(x, y))
+        return self._value(n_x, n_y), stats
+
+    def _prepared(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix, dict[str, float]]:
+        """Return both sides without constant columns, on one scale and with ties broken."""
+        sides = [drop_constant(x), drop_constant(y)]
+        dimensions = [side.shape[1] for side in sides]
+        max_norm = self._metric(sum(dimensions)) == "max"
+        stats = {
+            "constant_columns": float(x.shape[1] + y.shape[1] - sum(dimensions)),
+            "tied_fraction": 0.0,
+            "jitter": 0.0,
+            "max_norm": float(max_norm),
+        }
+        if 0 in dimensions:
+            return sides[0], sides[1], stats
+        if self.standardize:
+            sides = [standardized(side) for side in sides]
+        tied = twin_rows(sides[0]) | twin_rows(sides[1])
+        stats["tied_fraction"] = float(tied.mean())
+        jitter = self.jitter
+        if jitter == "auto":
+            # in the max norm a single column decides a distance, so its repeated values tie distances
+            ties = tied.any() or (max_norm and any(has_repeats(side) for side in sides))
+            jitter = TIE_JITTER if ties else 0.0
+        stats["jitter"] = float(jitter)
+        if jitter > 0:
+            sides = [break_ties(side, jitter, self.seed) for side in sides]
+        if stats["tied_fraction"] > MANY_TIES:
+            warnings.warn(
+                f"more than {MANY_TIES:.0%} of the samples have an equal twin on one side (see "
+                'stats["tied_fraction"]). KSG is for continuous data: ties were broken by the '
+                "jitter in the statistics, and the value is usable for features with an atom, "
+                "such as ReLU outputs; for labels or counts, pass them as `given` or use a "
+                "discrete estimator.",
+                stacklevel=2,
+            )
+        return sides[0], sides[1], stats
+
+    def _metric(self, n_columns: int) -> Literal["max", "l2"]:
+        if self.metric != "auto":
+            return self.metric
+        return "max" if n_columns <= MAX_NORM_DIMENSIONS else "l2"
+
+    def _query(self, x: Matrix, y: Matrix) -> Query:
+        return Query(int(self.k), self.variant, self._metric(x.shape[1] + y.shape[1]))
+
+    def _value(self, n_x: NDArray[np.int64], n_y: NDArray[np.int64]) -> float:
+        """Return the ceiling less the mean of psi(m) - psi(k): exact where every m is k."""
+        offset = 1 if self.variant == 1 else 0
+        together = np.bincount(n_x + offset, minlength=1)
+        other = np.bincount(n_y + offset, minlength=len(together))
+        other[: len(together)] += together
+        occurring = np.flatnonzero(other)
+        above = digamma(occurring.astype(np.float64)) - digamma(self.k)
+        return self.ceiling(len(n_x)) - float((above * other[occurring]).sum()) / len(n_x)
