@@ -1,4 +1,4 @@
-"""What a study finds, as plain records without torch inside: pairs, profiles, trials, and rho as views.
+"""What a study finds, as plain records without torch inside: pairs, profiles, trials, views of rho.
 
 All mutual information is in nats here; reports and figures convert to bits for display.
 """
@@ -39,11 +39,25 @@ VIEWS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class AccuracyRecord:
-    """How many of `n` inputs were classified rightly, under which attack."""
+    """How many of `n` inputs were classified rightly, under which attack.
+
+    Attributes:
+        correct: How many.
+        n: Of how many.
+        attack: The attack's settings; "clean" for none.
+        by_class: Per class name, (correct, n).
+    """
 
     correct: int
     n: int
     attack: str = "clean"
+    by_class: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> AccuracyRecord:
+        """Return the record that `dataclasses.asdict` made `table` of."""
+        by_class = {name: (int(hits), int(n)) for name, (hits, n) in table["by_class"].items()}
+        return cls(table["correct"], table["n"], table["attack"], by_class)
 
     @property
     def percent(self) -> float:
@@ -52,7 +66,7 @@ class AccuracyRecord:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval, in percent: 360 images at 80 % leave room for 4 points each way."""
+        """Wilson's 95 % interval, in percent: 360 images at 80 % leave 4 points each way."""
         z, share = 1.959964, self.correct / self.n
         centre = (share + z * z / (2 * self.n)) / (1 + z * z / self.n)
         half = (
@@ -65,7 +79,7 @@ class AccuracyRecord:
 
 @dataclass(frozen=True)
 class PairRecord:
-    """The connectivity I(f^(j-1); f^(j) | y) of one pair of consecutive layers, with its assessment.
+    """The connectivity I(f^(j-1); f^(j) | y) of two consecutive layers, with its assessment.
 
     Attributes:
         parent: Name of layer j - 1.
@@ -73,7 +87,8 @@ class PairRecord:
         offset: The paper's index: 0 for (last hidden, logits), k for the pair k layers earlier.
         parent_dim: Width of the parent's activations, flattened, before any reduction.
         child_dim: Width of the child's.
-        connected: Whether the child's input depends on the parent's output (False for parallel branches).
+        connected: Whether the child's input depends on the parent's output (False for parallel
+            branches).
         n_samples: How many inputs were used.
         rho: The label-weighted estimate, in nats.
         ceiling: The largest value the estimator could have returned, in nats.
@@ -84,9 +99,11 @@ class PairRecord:
         singleton_fraction: Share of samples alone in their joint cell (hash estimators), else NaN.
         cross_check: A second estimator's value, in nats, or NaN.
         verdict: The assessment in words.
-        released: What the published code's estimator gives on the raw activations, in nats, or NaN.
+        released: What the published code's estimator gives on the raw activations, in nats, or
+            NaN.
         released_null: The same with pairs shuffled within labels, or NaN.
         parts: Per label, the estimate within it, in nats.
+        reasons: Why the verdict is what it is, in sentences.
     """
 
     parent: str
@@ -108,6 +125,16 @@ class PairRecord:
     released: float = float("nan")
     released_null: float = float("nan")
     parts: Mapping[str, float] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> PairRecord:
+        """Return the record that `dataclasses.asdict` made `table` of; null stands for NaN."""
+        plain = {key: float("nan") if value is None else value for key, value in table.items()}
+        low, high = (float("nan") if end is None else end for end in table["interval"])
+        parts = {k: float("nan") if v is None else v for k, v in table["parts"].items()}
+        reasons = tuple(table["reasons"])
+        return cls(**{**plain, "interval": (low, high), "parts": parts, "reasons": reasons})
 
     @property
     def excess(self) -> float:
@@ -121,11 +148,18 @@ class Profile:
 
     Attributes:
         pairs: The rows.
-        settings: How they were made: estimator, reduction, point, attack, inputs, samples per label, seed.
+        settings: How they were made: estimator, reduction, point, attack, inputs, samples per
+            label, seed.
     """
 
     pairs: tuple[PairRecord, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Profile:
+        """Return the profile that `dataclasses.asdict` made `table` of."""
+        pairs = tuple(PairRecord.from_dict(pair) for pair in table["pairs"])
+        return cls(pairs, dict(table["settings"]))
 
     def __getitem__(self, child: str) -> PairRecord:
         """Return the pair that ends in layer `child`."""
@@ -141,6 +175,7 @@ class Profile:
             row = asdict(pair)
             row["interval_low"], row["interval_high"] = row.pop("interval")
             row.pop("parts")
+            row.pop("reasons")
             row["excess"] = pair.excess
             rows.append(row)
         return pd.DataFrame(rows)
@@ -148,25 +183,42 @@ class Profile:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch of adversarial training of f_b."""
+    """One epoch of adversarial training of f_b.
+
+    Attributes:
+        epoch: From 1.
+        loss: Mean training loss, in nats.
+        validation: Acc_t^e, on the validation split.
+        fingerprint: SHA-256 of f_a's parameters and buffers after the epoch.
+    """
 
     epoch: int
     loss: float
     validation: AccuracyRecord
     fingerprint: str
 
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> EpochRecord:
+        """Return the record that `dataclasses.asdict` made `table` of."""
+        scored = AccuracyRecord.from_dict(table["validation"])
+        return cls(table["epoch"], table["loss"], scored, table["fingerprint"])
+
 
 @dataclass(frozen=True)
 class Trial:
-    """One of Algorithm 1's T trials: its epochs, whether it met the tolerance, and its connectivity.
+    """One of Algorithm 1's T trials: its epochs, whether it converged, and its connectivity.
 
     Attributes:
         index: From 0.
         epochs: Acc_t^e on the validation split, epoch by epoch.
         converged: Whether Acc* - Acc_t <= tolerance was met.
-        profile: I_{j,t} for each pair from (f_a's last layer, f_b's first) to (last hidden, logits).
+        profile: I_{j,t} for each pair from (f_a's last layer, f_b's first) to (last hidden,
+            logits).
         test: Accuracy of (f_a*, f~_b) on the test split under the attack.
         clean: The same on clean test inputs.
+
+    The profile and both test accuracies belong to the weights of the best epoch: the one with the
+    highest validation accuracy, the first of equals. When a trial converged, that is its last.
     """
 
     index: int
@@ -175,6 +227,18 @@ class Trial:
     profile: Profile
     test: AccuracyRecord
     clean: AccuracyRecord
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Trial:
+        """Return the trial that `dataclasses.asdict` made `table` of."""
+        return cls(
+            index=table["index"],
+            epochs=tuple(EpochRecord.from_dict(epoch) for epoch in table["epochs"]),
+            converged=table["converged"],
+            profile=Profile.from_dict(table["profile"]),
+            test=AccuracyRecord.from_dict(table["test"]),
+            clean=AccuracyRecord.from_dict(table["clean"]),
+        )
 
     @property
     def best_accuracy(self) -> float:
@@ -191,7 +255,8 @@ class RhoResult:
         f_a: Weight layers of the robust, frozen first part, in execution order.
         f_b: Weight layers of the retrained rest.
         acc_star: Acc*, test accuracy of the robust network (f_a*, f_b*) under the attack.
-        acc_star_validation: The same on the validation split: what the stopping rule compares with.
+        acc_star_validation: The same on the validation split: what the stopping rule compares
+            with.
         acc_sr: Acc_sr, test accuracy of the semirobust network (f_a*, f_b) before any retraining.
         clean: Clean test accuracies by network name ("regular", "robust", "semirobust").
         attacked: Test accuracies under the attack by network name.
@@ -234,8 +299,8 @@ class RhoResult:
             view: "min_converged", "best_trial", "min", "max", "mean" or "sd".
 
         Returns:
-            A series indexed by child layer; NaN throughout for "min_converged" when no trial converged,
-            and for "sd" with one trial.
+            A series indexed by child layer; NaN throughout for "min_converged" when no trial
+            converged, and for "sd" with one trial.
         """
         if view not in VIEWS:
             raise ValueError(unknown("view of rho", view, VIEWS))

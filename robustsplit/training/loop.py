@@ -1,0 +1,398 @@
+r"""One plain training loop, regular or adversarial, in which every epoch can be redone exactly.
+
+Adversarial training minimises :math:`E[\max_{\delta} L(F(x + \delta), y)]` (section 1 of the
+paper), with the inner maximum replaced by an attack on the current weights, batch by batch. The
+attack runs in eval mode, inside its guard; the step runs in train mode.
+
+Nothing random depends on what happened before: the order of the images, dropout and the start of
+each attack are drawn from `derive_seed(seed, stage, trial, epoch, batch)`. A run that was killed
+therefore resumes at the epoch it lost, with the same bits (on one machine, at one number of
+threads).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from math import cos, isfinite, pi
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mitools.messages import unknown
+from robustsplit.attacks import Attack, as_attack
+from robustsplit.data import ImageData, as_image_data
+from robustsplit.results import AccuracyRecord
+from robustsplit.training.store import StoreLike, pack_optimizer, unpack_optimizer
+
+__all__ = [
+    "DivergedError",
+    "EpochLog",
+    "Recipe",
+    "accuracy",
+    "build_optimizer",
+    "class_logits",
+    "derive_seed",
+    "fit",
+    "perturbed",
+    "train_epoch",
+]
+
+
+class DivergedError(RuntimeError):
+    """The training loss became NaN or infinite; what was finished before is kept."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How weights are fitted.
+
+    The authors' recipe for convolutional nets is ``Recipe(epochs=120, batch_size=512, lr=0.01,
+    momentum=0.9, weight_decay=5e-4, schedule="step")``.
+
+    Attributes:
+        epochs: Passes over the training data.
+        batch_size: Images per step.
+        lr: Learning rate at its highest.
+        momentum: Of SGD; unused by Adam.
+        weight_decay: L2 penalty.
+        optimizer: "sgd", "adam" or "adamw".
+        schedule: "constant"; "cosine", to zero; "step", times 0.1 after a third and after two
+            thirds; "one-cycle", a linear rise over the first third and then a cosine to zero. A
+            function of the progress alone, so there is no state to lose.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    lr: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    schedule: Literal["constant", "cosine", "step", "one-cycle"] = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 1 or not self.lr >= 0:
+            raise ValueError(
+                "A recipe needs epochs >= 0, batch_size >= 1 and lr >= 0, got "
+                f"{self.epochs}, {self.batch_size} and {self.lr}."
+            )
+        for kind, value, known in (
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+        ):
+            if value not in known:
+                raise ValueError(unknown(kind, value, known))
+
+    def learning_rate(self, progress: float) -> float:
+        """Return the learning rate after `progress` epochs, a number from 0 to `epochs`."""
+        return self.lr * SCHEDULES[self.schedule](min(progress / max(self.epochs, 1), 1.0))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: 0.5 * (1 + cos(pi * done)),
+    "step": lambda done: 0.1 ** int(3 * done + 1e-9),
+    "one-cycle": lambda done: (
+        max(3 * done, 0.01) if done < 1 / 3 else 0.5 * (1 + cos(pi * (1.5 * done - 0.5)))
+    ),
+}
+OPTIMIZERS = ("sgd", "adam", "adamw")
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """One epoch, from 1: its mean training loss in nats and its validation accuracy."""
+
+    epoch: int
+    loss: float
+    validation: AccuracyRecord | None = None
+
+
+def fit(
+    model: nn.Module,
+    train: Any,
+    *,
+    recipe: Recipe,
+    attack: Any = None,
+    validation: Any = None,
+    seed: int = 0,
+    parameters: Iterable[nn.Parameter] | None = None,
+    store: StoreLike | None = None,
+    key: str = "fit",
+    on_epoch: Callable[[EpochLog], None] | None = None,
+) -> tuple[EpochLog, ...]:
+    """Train `model` in place, on clean inputs or on inputs attacked on the fly.
+
+    Args:
+        model: The network; start an adversarial training from a regular network's weights by
+            passing a copy of it, as published, or from scratch by passing a fresh one.
+        train: Training data: `ImageData`, a pair (inputs, labels), a Dataset or a DataLoader.
+        recipe: How to train.
+        attack: What perturbs each batch; None for regular training.
+        validation: Data to score after each epoch, under the same attack.
+        seed: All randomness is derived from it, from `key` and from the epoch.
+        parameters: What the optimizer may change; all parameters that require gradients by
+            default.
+        store: Where each finished epoch is kept; epochs found there are not done again.
+        key: Name of this training, in the store and in the derived seeds.
+        on_epoch: Called with each epoch's log, loaded or computed.
+
+    Returns:
+        The log of each epoch. The model is left in eval mode.
+
+    Raises:
+        DivergedError: When the loss becomes NaN or infinite.
+        ValueError: When the store holds a training of this key with other settings.
+    """
+    train, attack = as_image_data(train), as_attack(attack)
+    validation = None if validation is None else as_image_data(validation)
+    chosen = _trainable(model) if parameters is None else list(parameters)
+    optimizer = build_optimizer(chosen, recipe)
+    settings = {"recipe": asdict(recipe), "seed": seed, "attack": repr(attack)}
+    logs = _resumed(model, optimizer, store, key, settings)
+    for log in logs:
+        _tell(on_epoch, log)
+    for epoch in range(len(logs) + 1, recipe.epochs + 1):
+        loss = train_epoch(
+            model,
+            optimizer,
+            train,
+            recipe=recipe,
+            epoch=epoch,
+            attack=attack,
+            seed=seed,
+            stage=key,
+        )
+        scored = None
+        if validation is not None:
+            at = derive_seed(seed, f"{key}/validation", 0, epoch)
+            scored = accuracy(model, validation, attack=attack, seed=at)
+        logs.append(EpochLog(epoch, loss, scored))
+        if store is not None:
+            tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+            record = {"settings": settings, "epochs": [asdict(log) for log in logs]}
+            store.save(f"{key}/state", {**tensors, **pack_optimizer(optimizer)}, record)
+        _tell(on_epoch, logs[-1])
+    model.eval()
+    return tuple(logs)
+
+
+def train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    train: ImageData,
+    *,
+    recipe: Recipe,
+    epoch: int,
+    attack: Attack | None = None,
+    seed: int = 0,
+    stage: str = "fit",
+    trial: int = 0,
+) -> float:
+    """Train for one epoch and return the mean loss, in nats.
+
+    Args:
+        model: The network, changed in place and left in train mode (frozen parts stay in eval
+            mode).
+        optimizer: Over the parameters that may change.
+        train: Training data.
+        recipe: Batch size and learning rate.
+        epoch: From 1. With `seed`, `stage` and `trial` it determines everything random in it.
+        attack: Perturbs each batch, against the current weights.
+        seed: See `derive_seed`.
+        stage: See `derive_seed`.
+        trial: See `derive_seed`.
+    """
+    device = _device(model)
+    steps = -(-len(train) // recipe.batch_size)
+    order = derive_seed(seed, f"{stage}/order", trial, epoch)
+    total = 0.0
+    model.train()
+    with _torch_seeded(derive_seed(seed, f"{stage}/torch", trial, epoch), device):
+        for step, batch in enumerate(train.batches(recipe.batch_size, shuffle_seed=order)):
+            inputs, labels = (tensor.to(device) for tensor in batch)
+            if attack is not None:
+                at = derive_seed(seed, f"{stage}/attack", trial, epoch, step)
+                inputs = attack.perturb(model, inputs, labels, seed=at)
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate(epoch - 1 + step / steps)
+            loss = functional.cross_entropy(class_logits(model, inputs, labels), labels)
+            if not isfinite(loss.item()):
+                raise DivergedError(
+                    f"The loss became {loss.item()} in step {step + 1} of epoch {epoch} of "
+                    f"{stage}, with learning rate {group['lr']:.3g}. Lower the learning rate; the epochs "
+                    "before this one are kept."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+    return total / len(train)
+
+
+def accuracy(
+    model: nn.Module, data: Any, *, attack: Any = None, batch_size: int = 256, seed: int = 0
+) -> AccuracyRecord:
+    """Return how many inputs the model classifies rightly, in eval mode, under an attack on it.
+
+    Args:
+        model: The network; left as found.
+        data: `ImageData`, a pair (inputs, labels), a Dataset or a DataLoader.
+        attack: Run against this very network (adaptive); None scores the inputs as they are.
+        batch_size: Images at a time.
+        seed: Of the attack's random starts, which also depend on the batch.
+    """
+    data, attack = as_image_data(data), as_attack(attack)
+    device = _device(model)
+    rights = []
+    with _evaluating(model):
+        for inputs, labels in _attacked(model, data, attack, batch_size, seed):
+            with torch.no_grad():
+                answers = class_logits(model, inputs.to(device), labels).argmax(dim=1)
+            rights.append(answers.cpu() == labels)
+    right = torch.cat(rights)
+    correct = torch.bincount(data.labels[right], minlength=data.n_classes).tolist()
+    by_class = {
+        name: (hits, count)
+        for hits, (name, count) in zip(correct, data.counts.items(), strict=True)
+        if count
+    }
+    name = "clean" if repr(attack) == "Clean()" else repr(attack)
+    return AccuracyRecord(int(right.sum()), len(data), name, by_class)
+
+
+def perturbed(
+    model: nn.Module, data: Any, attack: Any, *, batch_size: int = 256, seed: int = 0
+) -> ImageData:
+    """Return the data with every input replaced by the attack's answer for `model`."""
+    data, attack = as_image_data(data), as_attack(attack)
+    with _evaluating(model):
+        pairs = list(_attacked(model, data, attack, batch_size, seed))
+    inputs = torch.cat([inputs.cpu() for inputs, _ in pairs])
+    return ImageData(inputs, data.labels, data.classes, data.name)
+
+
+def derive_seed(seed: int, stage: str, trial: int = 0, epoch: int = 0, batch: int = 0) -> int:
+    """Return the seed of one piece of work: 63 bits of NumPy's SeedSequence of all five.
+
+    Different pieces get unrelated streams, and each can be redone without the ones before it.
+    `stage` enters by its CRC-32.
+    """
+    entropy = [seed, zlib.crc32(stage.encode()), trial, epoch, batch]
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer over these parameters and no others.
+
+    Leaving frozen parameters out is what keeps them: momentum and weight decay move a parameter
+    even when its gradient is zero.
+    """
+    chosen = list(parameters)
+    if not chosen:
+        raise ValueError("There is nothing to train: no parameter requires a gradient.")
+    decay = recipe.weight_decay
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(chosen, lr=recipe.lr, weight_decay=decay)
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(chosen, lr=recipe.lr, weight_decay=decay)
+    return torch.optim.SGD(chosen, lr=recipe.lr, momentum=recipe.momentum, weight_decay=decay)
+
+
+def class_logits(model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+    """Return the logits, with shape (n, K), or say why this is no classifier of these inputs."""
+    output = model(inputs)
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"The model must return one tensor of logits, got {type(output).__name__}. Wrap it in "
+            "a module whose forward returns the logits, such as `return self.model(x).logits`."
+        )
+    if output.ndim != 2 or output.shape[1] < 2:
+        raise ValueError(
+            "The model must return logits with shape (n, K), one column per class, got "
+            f"{tuple(output.shape)}. For a single logit z, return torch.stack([-z, z], 1) / 2."
+        )
+    if labels is not None and int(labels.max()) >= output.shape[1]:
+        raise ValueError(
+            f"The data has label {int(labels.max())}, but the model has {output.shape[1]} logits. "
+            "Labels count from 0; check the number of classes of the model."
+        )
+    return output
+
+
+def _resumed(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    store: StoreLike | None,
+    key: str,
+    settings: dict[str, Any],
+) -> list[EpochLog]:
+    """Bring model and optimizer to the last stored epoch and return the logs up to it."""
+    saved = None if store is None else store.load(f"{key}/state")
+    if saved is None:
+        return []
+    if saved["record"]["settings"] != settings:
+        raise ValueError(
+            f"The store holds a training {key!r} with other settings: "
+            f"{saved['record']['settings']} rather than {settings}. Use another store or key."
+        )
+    tensors = saved["tensors"]
+    prefix = "model."
+    weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    model.load_state_dict(weights)
+    unpack_optimizer(optimizer, tensors)
+    return [
+        EpochLog(
+            log["epoch"],
+            log["loss"],
+            log["validation"] and AccuracyRecord.from_dict(log["validation"]),
+        )
+        for log in saved["record"]["epochs"]
+    ]
+
+
+def _attacked(
+    model: nn.Module, data: ImageData, attack: Attack, batch_size: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    device = _device(model)
+    for index, (inputs, labels) in enumerate(data.batches(batch_size)):
+        at = derive_seed(seed, "evaluation", batch=index)
+        yield attack.perturb(model, inputs.to(device), labels.to(device), seed=at), labels
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module into eval mode, and back into its own mode afterwards."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def _torch_seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generators, which dropout uses, and restore them afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+def _tell(listener: Callable[[EpochLog], None] | None, log: EpochLog) -> None:
+    if listener is not None:
+        listener(log)
