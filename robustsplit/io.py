@@ -1,7 +1,8 @@
-"""Files that survive a kill: atomic writes, checkpoints with a checksum, a journal, a lock on the folder.
+"""Files that survive a kill: atomic writes, checkpoints with checksums, a journal, a folder lock.
 
-Everything is written under a temporary name, flushed to the disk, and renamed. A reader therefore sees
-the old file or the new one, never half of one, whatever moment the process died at. Nothing is pickled.
+Everything is written under a temporary name, flushed to the disk, and renamed. A reader therefore
+sees the old file or the new one, never half of one, whatever moment the process died at. Nothing
+is pickled.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = ["Journal", "Store", "exclusive", "sweep", "write_bytes", "write_json"
 
 #: Temporary files are named .NAME.RANDOM.tmp, so that a resumed run can recognise and remove them.
 TEMPORARY = ".tmp"
+SUFFIX = ".safetensors"
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*")
 
 
@@ -36,7 +38,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         content: What it shall hold.
 
     Raises:
-        OSError: When the disk is full or the folder cannot be written; an older file is then left as it was.
+        OSError: When the disk is full or the folder cannot be written; an older file is then left
+            as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,20 +64,20 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, in full or not at all; NaN and infinities become null, as JSON has none."""
+    """Write indented JSON, in full or not at all; NaN and infinities become null."""
     write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False) + "\n")
 
 
 class Store:
-    """Checkpoints in a folder: under each key, tensors (safetensors) and a record (JSON with a checksum).
+    """Checkpoints in a folder: a safetensors file under each key, with a JSON record in its header.
 
-    The record is written last and names the checksum of the tensors, so a key exists either whole or not
-    at all. What cannot be read back (cut off, altered) is reported by a warning and counts as missing: the
-    step that made it is done again.
+    One file, so that a key is replaced as a whole or not at all. Its checksum covers tensors and
+    record. What cannot be read back (cut off, altered) is reported by a warning and counts as
+    missing: the step that made it is done again.
 
     Args:
         root: The folder.
-        on_save: Called with the key and the record just before each save, for a journal or a progress bar.
+        on_save: Called with the key and the record just before each save.
     """
 
     def __init__(
@@ -84,22 +87,23 @@ class Store:
         self.on_save = on_save
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Return ``{"tensors": ..., "record": ...}`` of `key`, or None when it is missing or damaged."""
-        tensors_path, record_path = self._paths(key)
-        if not record_path.exists():
+        """Return ``{"tensors": ..., "record": ...}``, or None when `key` is missing or damaged."""
+        path = self._path(key)
+        if not path.exists():
             return None
         from safetensors import SafetensorError
         from safetensors.torch import load
 
         try:
-            entry = json.loads(record_path.read_text())
-            content = tensors_path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-                raise ValueError("the checksum does not match its record")
-            return {"tensors": load(content), "record": entry["record"]}
+            content = path.read_bytes()
+            header = _header(content)
+            tensors = load(content)
+            if _checksum(tensors, header["record"]) != header["sha256"]:
+                raise ValueError("its checksum is another")
+            return {"tensors": tensors, "record": json.loads(header["record"])}
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             warnings.warn(
-                f"The checkpoint {tensors_path} cannot be used ({error}); that step is done again.",
+                f"The checkpoint {path} cannot be used ({error}); that step is done again.",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -115,37 +119,27 @@ class Store:
         """
         from safetensors.torch import save
 
-        tensors_path, record_path = self._paths(key)
+        path = self._path(key)
         if self.on_save is not None:
             self.on_save(key, record)
         copies = {
             name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()
         }
-        content = save(copies)
-        entry = {"key": key, "sha256": hashlib.sha256(content).hexdigest(), "record": dict(record)}
-        write_bytes(tensors_path, content)
-        write_text(record_path, json.dumps(entry, indent=1))
+        text = json.dumps(record)
+        write_bytes(path, save(copies, {"record": text, "sha256": _checksum(copies, text)}))
 
     def keys(self) -> set[str]:
-        """Return the keys that have a record."""
-        paths = self.root.rglob("*.json") if self.root.exists() else iter(())
-        return {path.relative_to(self.root).with_suffix("").as_posix() for path in paths}
+        """Return the keys that were saved."""
+        paths = self.root.rglob("*.safetensors") if self.root.exists() else iter(())
+        return {path.relative_to(self.root).as_posix().removesuffix(SUFFIX) for path in paths}
 
-    def discard(self, key: str) -> None:
-        """Forget `key`, to make room; a missing key is no error."""
-        for path in reversed(self._paths(key)):
-            path.unlink(missing_ok=True)
-
-    def _paths(self, key: str) -> tuple[Path, Path]:
+    def _path(self, key: str) -> Path:
         if not KEY.fullmatch(key) or ".." in key:
             raise ValueError(
-                f"A checkpoint key is made of letters, digits and _ . + - between slashes, got {key!r}."
+                "A checkpoint key is made of letters, digits and _ . + - between slashes, got "
+                f"{key!r}."
             )
-        stem = self.root / key
-        return (
-            stem.parent / f"{stem.name}.safetensors",
-            stem.parent / f"{stem.name}.json",
-        )
+        return self.root / f"{key}{SUFFIX}"
 
 
 class Journal:
@@ -153,27 +147,34 @@ class Journal:
 
     Args:
         path: The file.
-        known: When given, lines whose "key" is not among these are dropped at the start: they announce
-            checkpoints that never came to be, and will be written again.
+        identity: Keys that together identify a line. A line that is there already is not written
+            again: a step redone after a kill gives the same line.
     """
 
-    def __init__(self, path: Path, known: set[str] | None = None) -> None:
+    def __init__(self, path: Path, identity: tuple[str, ...] = ()) -> None:
         self.path = Path(path)
+        self.identity = identity
         lines = []
         if self.path.exists():
             for text in self.path.read_bytes().splitlines():
                 with suppress(ValueError):
-                    line = json.loads(text)
-                    if known is None or line.get("key") in known:
-                        lines.append(line)
+                    lines.append(json.loads(text))
+        self.seen = {self._name(line) for line in lines}
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add one line and force it to the disk."""
+        """Add one line, with the time, and force it to the disk."""
+        name = self._name(line)
+        if self.identity and name in self.seen:
+            return
+        self.seen.add(name)
         with self.path.open("a") as file:
             file.write(json.dumps({"time": time.time(), **_strict(line)}) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _name(self, line: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(line.get(key) for key in self.identity)
 
 
 @contextmanager
@@ -204,6 +205,24 @@ def sweep(folder: Path) -> None:
     """Remove temporary files that a killed process left in `folder` and below it."""
     for path in Path(folder).rglob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """Return the metadata of a safetensors file: eight bytes of length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length])["__metadata__"]
+
+
+def _checksum(tensors: Mapping[str, Tensor], record: str) -> str:
+    """Return the SHA-256 of names, types, shapes and bytes of the tensors, and of the record."""
+    import torch
+
+    digest = hashlib.sha256(record.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _strict(content: Any) -> Any:

@@ -1,0 +1,402 @@
+"""A study's settings: frozen dataclasses, read from TOML, checked key by key, written back.
+
+A wrong key, type or range is an error that names the file and the key, with the nearest name that
+would have been right; nothing is ignored. `load` reads, `Config.to_toml` writes what `load` reads
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from mitools.messages import unknown
+
+__all__ = [
+    "Algorithm1Config",
+    "AttackConfig",
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "InformationConfig",
+    "ModelConfig",
+    "OutputConfig",
+    "RobustConfig",
+    "SplitConfig",
+    "TrainConfig",
+    "differences",
+    "load",
+    "parse",
+]
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message names file and key and what to write instead."""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one key: its default, its meaning (shown in the docs) and what values it takes."""
+    metadata = {"help": help, "least": least, "most": most, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """[data]: the images."""
+
+    source: str = setting(
+        "digits",
+        "`digits` (in scikit-learn), `npz`, `folder` (one folder per class), or `cifar10`, ...",
+        choices=("digits", "npz", "folder", "cifar10", "cifar100", "imagenette"),
+    )
+    path: str = setting("", "the npz file or the folder; relative to where the command runs")
+    size: int = setting(
+        0, "resize and crop images of a folder to this side; 0: as they are", least=0
+    )
+    grayscale: bool = setting(False, "read images of a folder with one channel")
+    max_train: int = setting(0, "use only the first so many training images; 0: all", least=0)
+    max_test: int = setting(0, "the same for validation and for test images; 0: all", least=0)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """[model]: the network, as a factory that builds it untrained."""
+
+    factory: str = setting(
+        "robustsplit.zoo:small_cnn", "`package.module:factory` or `path/to/file.py:factory`"
+    )
+    arguments: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "keyword arguments of the factory"}
+    )
+    weights: str = setting("", "weights of a regular network: [train] is then skipped")
+    robust_weights: str = setting("", "weights of a robust network: [robust] is then skipped")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """[train]: training of the regular network."""
+
+    epochs: int = setting(10, "passes over the training images", least=0)
+    batch_size: int = setting(64, "images per step", least=1)
+    lr: float = setting(0.05, "learning rate", least=0)
+    momentum: float = setting(0.9, "for `sgd`", least=0, most=1)
+    weight_decay: float = setting(5e-4, "L2 penalty", least=0)
+    optimizer: str = setting("sgd", "`sgd`, `adam` or `adamw`", choices=("sgd", "adam", "adamw"))
+    schedule: str = setting(
+        "cosine",
+        "`constant`, `cosine`, `step` (a tenth after each third) or `one-cycle`",
+        choices=("constant", "cosine", "step", "one-cycle"),
+    )
+
+
+@dataclass(frozen=True)
+class AttackConfig:
+    """[attack]: the threat, for evaluation and for training."""
+
+    name: str = setting("pgd", "`clean`, `fgsm`, `ifgsm`, `pgd`, `cw` or `autoattack`")
+    options: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": 'the other keys: `eps = "8/255"`, `steps`, `step_size`, `norm`, ...'},
+    )
+
+
+@dataclass(frozen=True)
+class RobustConfig(TrainConfig):
+    """[robust]: adversarial training, of the robust network and (but for `epochs`) of f_b."""
+
+    start: str = setting(
+        "regular",
+        "train on from the `regular` network, or from `scratch`",
+        choices=("regular", "scratch"),
+    )
+    attack: AttackConfig = field(
+        default_factory=lambda: AttackConfig(name=""),
+        metadata={"help": "[robust.attack]: attack used in training; without it, [attack]"},
+    )
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """[split]: the cuts between f_a and f_b; Algorithm 1 runs once for each."""
+
+    last: tuple[int, ...] = setting(
+        (), "f_b is the last so many weight layers, such as `[2, 4]`", least=1
+    )
+    at: tuple[str, ...] = setting(
+        (), "f_b begins at the named layer, such as `['layer4.0.conv1']`"
+    )
+
+
+@dataclass(frozen=True)
+class Algorithm1Config:
+    """[algorithm1]: T trials of E epochs, with tolerance k."""
+
+    trials: int = setting(3, "T", least=1)
+    epochs: int = setting(10, "E, at most, in each trial", least=1)
+    tolerance: float = setting(2.0, "k, in percentage points of validation accuracy", least=0)
+    inputs: str = setting(
+        "adversarial",
+        "measure on `adversarial` inputs (as published) or on `clean` ones",
+        choices=("adversarial", "clean"),
+    )
+    protocol: str = setting(
+        "adaptive",
+        "`adaptive`: attack the weights evaluated; `static`: stored examples (not robustness)",
+        choices=("adaptive", "static"),
+    )
+
+
+@dataclass(frozen=True)
+class InformationConfig:
+    """[mi]: how connectivity is estimated and assessed."""
+
+    estimator: str = setting("", "such as `ksg`, `ksg+pca:4`, `edge`; empty: the package's choice")
+    point: str = setting(
+        "post", "layer outputs `post` or `pre` activation function", choices=("post", "pre")
+    )
+    reduce: str = setting(
+        "none", "`none` flattens feature maps, `gap` averages each map", choices=("none", "gap")
+    )
+    released: bool = setting(
+        True, "also give what the published code's estimator returns, and its null"
+    )
+    n_permutations: int = setting(50, "within-label permutations of the null", least=1)
+    max_per_class: int = setting(0, "at most so many images per class; 0: all", least=0)
+    networks: tuple[str, ...] = setting(
+        ("regular", "robust", "untrained"),
+        "whole networks to profile beside Algorithm 1",
+        choices=("regular", "robust", "untrained"),
+    )
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """[output]: figures."""
+
+    unit: str = setting("bits", "`bits` or `nats` in tables and figures", choices=("bits", "nats"))
+    x: str = setting(
+        "depth",
+        "figures run from input to output (`depth`) or as in the paper (`from_output`)",
+        choices=("depth", "from_output"),
+    )
+    formats: tuple[str, ...] = setting(("png", "svg"), "of figures", choices=("png", "svg", "pdf"))
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole study."""
+
+    name: str = setting("study", "the run directory is runs/NAME unless --out says otherwise")
+    seed: int = setting(0, "all randomness is derived from it", least=0)
+    threads: int = setting(
+        0, "CPU threads of torch; 0: all cores, then fixed for the run", least=0
+    )
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    robust: RobustConfig = field(default_factory=RobustConfig)
+    attack: AttackConfig = field(default_factory=AttackConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    algorithm1: Algorithm1Config = field(default_factory=Algorithm1Config)
+    mi: InformationConfig = field(default_factory=InformationConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nested plain values, as they stand in the TOML file."""
+        return _plain(self)
+
+    def to_toml(self) -> str:
+        """Return the settings in full, as text that `load` reads back to an equal `Config`."""
+        return "\n".join(_toml_lines(self.to_dict())) + "\n"
+
+    def with_threads(self, threads: int) -> Config:
+        """Return the same study at a stated number of threads."""
+        return replace(self, threads=threads)
+
+
+def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """Read a study from a TOML file.
+
+    Args:
+        path: The file.
+        overrides: Settings that replace the file's, as ``"algorithm1.trials=5"``; values as in
+            TOML, and plain words count as text.
+
+    Raises:
+        ConfigError: For a file that is no TOML, an unknown key, a wrong type or a value out of
+            range.
+        FileNotFoundError: When there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"No configuration file {path}. Write one, or try `robustsplit demo`."
+        )
+    try:
+        table = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no valid TOML: {error}.") from error
+    return parse(table, str(path), overrides)
+
+
+def parse(
+    table: Mapping[str, Any], source: str = "configuration", overrides: Iterable[str] = ()
+) -> Config:
+    """Check a nested table of settings and return the study; see `load`."""
+    merged = json.loads(json.dumps(table, default=str))
+    for override in overrides:
+        _override(merged, override)
+    return _build(Config, merged, source, "")
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """Return one line per setting in which two studies differ, such as ``"seed: 0 -> 1"``."""
+    return list(_compare(old.to_dict(), new.to_dict(), ""))
+
+
+def _override(table: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set takes KEY=VALUE such as algorithm1.trials=5, got {text!r}.")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()  # a bare word: text
+    for name in names[:-1]:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise ConfigError(
+                f"--set {text}: {name!r} is a single value and has no keys below it."
+            )
+    table[names[-1]] = parsed
+
+
+def _build(kind: type[Any], table: Mapping[str, Any], source: str, where: str) -> Any:
+    """Make the dataclass `kind` from a table, every key checked."""
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{source}: {where or 'the file'} must be a table, got {table!r}.")
+    known = {item.name: item for item in fields(kind)}
+    hints = get_type_hints(kind)
+    if kind is AttackConfig:  # its other keys belong to the attack, which checks them itself
+        nested = table.get("options", {})
+        others = {key: value for key, value in table.items() if key not in known}
+        table = {"name": table.get("name", "pgd"), "options": {**nested, **others}}
+    values = {}
+    for key, value in table.items():
+        name = f"{where}.{key}" if where else key
+        if key not in known:
+            raise ConfigError(
+                f"{source}: " + unknown("configuration key", name, _siblings(kind, where))
+            )
+        if is_dataclass(hints[key]):
+            values[key] = _build(hints[key], value, source, name)
+        else:
+            values[key] = _checked(value, hints[key], known[key].metadata, f"{source}: `{name}`")
+    return kind(**values)
+
+
+def _siblings(kind: type[Any], where: str) -> list[str]:
+    return [f"{where}.{item.name}" if where else item.name for item in fields(kind)]
+
+
+def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], label: str) -> Any:
+    """Return `value` as the type `hint`, inside its range, or say what was expected."""
+    origin = get_origin(hint)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{label} must be a list, got {value!r}. Write it as [{value!r}].")
+        (inner, _) = get_args(hint)
+        return tuple(
+            _checked(item, inner, metadata, f"{label}[{i}]") for i, item in enumerate(value)
+        )
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{label} must be a table, got {value!r}.")
+        return {key: number(item) for key, item in value.items()}
+    if hint is float:
+        value = number(value)
+        value = float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    expected = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ConfigError(f"{label} must be {expected}, got {value!r}.")
+    least, most, choices = metadata["least"], metadata["most"], metadata["choices"]
+    if choices and value not in choices:
+        raise ConfigError(f"{label}: " + unknown("value", value, choices))
+    if (least is not None and value < least) or (most is not None and value > most):
+        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(f"{label} must be {bounds}, got {value!r}.")
+    return value
+
+
+def number(value: Any) -> Any:
+    """Return text such as "8/255" as a number; everything else as it is."""
+    if isinstance(value, str) and "/" in value:
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            return value
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, AttackConfig):
+        return {"name": value.name, **_plain(value.options)} if value.name else {}
+    if is_dataclass(value) and not isinstance(value, type):
+        plain = {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+        return {key: item for key, item in plain.items() if item != {}}
+    if isinstance(value, Mapping | types.MappingProxyType):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    """Write plain values first, then the tables, each under its full dotted name."""
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            yield f"{_key(key)} = {_toml(value)}"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            name = f"{prefix}{_key(key)}"
+            yield ""
+            yield f"[{name}]"
+            yield from _toml_lines(value, f"{name}.")
+
+
+def _key(key: str) -> str:
+    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if bare else json.dumps(key, ensure_ascii=False)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return repr(value)
+
+
+def _compare(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterable[str]:
+    for key in dict.fromkeys([*old, *new]):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _compare(before, after, f"{prefix}{key}.")
+        elif before != after:
+            yield f"{prefix}{key}: {before!r} -> {after!r}"
