@@ -1,0 +1,183 @@
+"""One tensor of logits from any classifier: what every attack differentiates.
+
+Networks return tensors, named tuples, dictionaries, one logit or many; attacks want (n, classes).
+`LogitModel` looks once, at the first forward pass, and then only passes tensors through.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LogitModel", "SelectOutput", "unwrap"]
+
+#: Rows that sum to one this closely, without a negative entry, are probabilities, not logits.
+PROBABILITY_TOLERANCE = 1e-5
+
+
+class LogitModel(nn.Module):
+    """Pass inputs through `module` and return logits with shape (n, K), K >= 2.
+
+    A single-logit head z (shape (n,) or (n, 1)) becomes (0, z), whose cross-entropy is the binary
+    one. An output with a tensor named ``logits`` (attribute or key) is taken for that tensor.
+
+    Args:
+        module: The classifier; used as it is, its parameters are not copied.
+        labels: Least and largest label of the batch, to be checked against K.
+
+    Attributes:
+        n_classes: K, once a batch has passed; None before.
+        plain: Whether the module's own output is already a tensor (n, K >= 2); None before.
+    """
+
+    def __init__(self, module: nn.Module, labels: tuple[int, int] = (0, 0)) -> None:
+        super().__init__()
+        self.module = module
+        self.labels = labels
+        self.n_classes: int | None = None
+        self.plain: bool | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits of `inputs`, with shape (n, K)."""
+        if self.n_classes is None:
+            return self._first(inputs)
+        return _two_dimensional(self.module(inputs))
+
+    def _first(self, inputs: Tensor) -> Tensor:
+        """Check the first output; what passes once is trusted for the rest of the attack."""
+        try:
+            output = self.module(inputs)
+        except RuntimeError as error:
+            raise _explained(error, self.module, inputs) from error
+        logits = _two_dimensional(output)
+        if logits.ndim != 2 or len(logits) != len(inputs):
+            raise ValueError(
+                f"The model returned shape {tuple(logits.shape)} for {len(inputs)} inputs; "
+                "attacks need logits with shape (n, classes), one row per input. Wrap the model "
+                "so that it returns them."
+            )
+        self.n_classes = logits.shape[1]
+        self.plain = isinstance(output, Tensor) and output is logits
+        if self.labels[1] >= self.n_classes or self.labels[0] < 0:
+            wrong = self.labels[1] if self.labels[1] >= self.n_classes else self.labels[0]
+            single = " (one logit, taken as two classes)" if not self.plain else ""
+            raise ValueError(
+                f"Got label {wrong}, but the model has {self.n_classes} classes{single}: labels "
+                f"must be 0 to {self.n_classes - 1}. Check that the labels start at 0 and that "
+                "the model's last layer fits the data."
+            )
+        _check_values(logits.detach(), self.plain)
+        return logits
+
+
+class SelectOutput(nn.Module):
+    """A model that returns one entry of `module`'s output, as ``SelectOutput(model, 0)`` does.
+
+    Args:
+        module: A model that returns a tuple, list or mapping.
+        key: Which entry holds the logits.
+    """
+
+    def __init__(self, module: nn.Module, key: int | str) -> None:
+        super().__init__()
+        self.module = module
+        self.key = key
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the chosen entry."""
+        return self.module(*args, **kwargs)[self.key]
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the module inside `torch.compile`, DataParallel and DistributedDataParallel.
+
+    Attacks run on it: gradients with respect to inputs need no synchronisation between processes,
+    and a compiled model would be compiled anew for each change of mode.
+    """
+    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        if isinstance(model, parallel):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+            model = inner
+        else:
+            return model
+
+
+def _two_dimensional(output: Any) -> Tensor:
+    """Return the logits in `output`; one logit becomes two columns."""
+    if not isinstance(output, Tensor):
+        output = _named_logits(output)
+    if output.ndim == 2 and output.shape[1] > 1:
+        return output
+    if output.ndim == 1 or (output.ndim == 2 and output.shape[1] == 1):
+        single = output.reshape(-1, 1)
+        return torch.cat([torch.zeros_like(single), single], dim=1)
+    return output
+
+
+def _named_logits(output: Any) -> Tensor:
+    """Return ``output.logits`` or ``output["logits"]``, or say what the output is made of."""
+    found = output.get("logits") if isinstance(output, Mapping) else None
+    found = getattr(output, "logits", None) if found is None else found
+    if isinstance(found, Tensor):
+        return found
+    if isinstance(output, Mapping):
+        entries, example = {str(key): _shape(item) for key, item in output.items()}, '"out"'
+    elif isinstance(output, (tuple, list)):
+        entries, example = {str(i): _shape(item) for i, item in enumerate(output)}, "0"
+    else:
+        entries, example = {}, "0"
+    parts = ", ".join(f"{key}: {shape}" for key, shape in entries.items())
+    raise TypeError(
+        f"The model returned a {type(output).__name__}{f' of ({parts})' if parts else ''}; "
+        "attacks need one tensor of logits. Pass robustsplit.attacks.SelectOutput(model, "
+        f"{example}), with the key of the logits, or wrap the model in a module that returns them."
+    )
+
+
+def _shape(item: Any) -> str:
+    return f"Tensor {tuple(item.shape)}" if isinstance(item, Tensor) else type(item).__name__
+
+
+def _check_values(logits: Tensor, plain: bool) -> None:
+    """Raise for NaN and +infinity; warn of probabilities. One transfer from the device."""
+    least, most, off_one = torch.stack(
+        [logits.amin(), logits.amax(), (logits.sum(dim=1) - 1).abs().amax()]
+    ).tolist()
+    if most != most or most == float("inf"):
+        raise ValueError(
+            f"The model's logits contain {'NaN' if most != most else 'infinity'} on clean inputs "
+            "in eval mode, so no gradient means anything. Check the weights (did training "
+            "diverge?) and the inputs' scale."
+        )
+    softmax = least >= 0 and off_one < PROBABILITY_TOLERANCE
+    sigmoid = not plain and len(logits) >= 16 and 0 <= least and most <= 1
+    if softmax or sigmoid:
+        warnings.warn(
+            "The model's outputs look like probabilities"
+            + (" (rows sum to 1)" if softmax else " (all in [0, 1])")
+            + ". Attacks need logits: on probabilities the cross-entropy saturates and robustness "
+            "is overstated. Remove the final softmax or sigmoid.",
+            stacklevel=2,
+        )
+
+
+def _explained(error: RuntimeError, module: nn.Module, inputs: Tensor) -> Exception:
+    """Name a mismatch of dtype or device between model and inputs; else return `error`."""
+    first = next((p for p in module.parameters() if p.is_floating_point()), None)
+    if first is not None and first.device != inputs.device:
+        return ValueError(
+            f"The model is on {first.device}, the inputs are on {inputs.device}. Move one of "
+            f"them: inputs.to({str(first.device)!r})."
+        )
+    if first is not None and first.dtype != inputs.dtype:
+        return TypeError(
+            f"The model's parameters are {first.dtype}, the inputs {inputs.dtype}. Convert one of "
+            f"them: inputs.to({first.dtype})."
+        )
+    return error
