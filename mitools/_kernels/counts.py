@@ -1,0 +1,239 @@
+"""Counting nested cells in numba, linear in the number of distinct cells.
+
+The distinct joint codes, sorted, are a tree written down: a node at depth ``l`` is a run of codes that
+agree in their first ``l`` steps. One side's tree is small, so its counts are kept in a heap: the node at
+depth ``l`` with prefix ``c`` is entry ``2^l + c``. A side of labels has depth 0, and entry ``1 + c``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["compress", "heap_counts", "nested_information", "pair_counts", "split_codes"]
+
+
+@njit(cache=True, nogil=True)
+def compress(codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the distinct values of sorted `codes` and how often each occurs."""
+    n = len(codes)
+    distinct = np.empty(n, np.uint64)
+    counts = np.empty(n, np.int64)
+    last = -1
+    for i in range(n):
+        if i == 0 or codes[i] != distinct[last]:
+            last += 1
+            distinct[last] = codes[i]
+            counts[last] = 0
+        counts[last] += 1
+    return distinct[: last + 1].copy(), counts[: last + 1].copy()
+
+
+@njit(cache=True, nogil=True)
+def _gather(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Undo `lsh._spread`: keep every second bit."""
+    code = code & np.uint64(0x5555555555555555)
+    code = (code | (code >> np.uint64(1))) & np.uint64(0x3333333333333333)
+    code = (code | (code >> np.uint64(2))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    code = (code | (code >> np.uint64(4))) & np.uint64(0x00FF00FF00FF00FF)
+    code = (code | (code >> np.uint64(8))) & np.uint64(0x0000FFFF0000FFFF)
+    return (code | (code >> np.uint64(16))) & np.uint64(0x00000000FFFFFFFF)
+
+
+@njit(cache=True, nogil=True)
+def split_codes(codes, y_bits, interleave):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the codes of the two sides, shape (2, m): the inverse of `lsh.joint_codes`."""
+    m = len(codes)
+    sides = np.empty((2, m), np.int64)
+    mask = (np.uint64(1) << np.uint64(y_bits)) - np.uint64(1)
+    for i in range(m):
+        if interleave:
+            sides[0, i] = np.int64(_gather(codes[i] >> np.uint64(1)))
+            sides[1, i] = np.int64(_gather(codes[i]))
+        else:
+            sides[0, i] = np.int64(codes[i] >> np.uint64(y_bits))
+            sides[1, i] = np.int64(codes[i] & mask)
+    return sides
+
+
+@njit(cache=True, nogil=True)
+def heap_counts(codes, counts, steps, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return one side's counts at every depth, as a heap; `size` is its number of finest cells."""
+    first = 1 << steps
+    heap = np.zeros(first + size, np.int64)
+    for i in range(len(codes)):
+        heap[first + codes[i]] += counts[i]
+    for node in range(first - 1, 0, -1):
+        heap[node] = heap[2 * node] + heap[2 * node + 1]
+    return heap
+
+
+@njit(cache=True, nogil=True)
+def _shared_steps(codes, steps, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many steps each code shares with the one before it; -1 if not even the labels."""
+    shared = np.empty(len(codes), np.int8)
+    shared[0] = -1
+    for i in range(1, len(codes)):
+        differ = codes[i] ^ codes[i - 1]
+        depth = 0
+        while differ != 0 and depth <= steps:
+            differ >>= np.uint64(bits)
+            depth += 1
+        if bits == 0:
+            depth = 1
+        shared[i] = steps - depth
+    return shared
+
+
+@njit(cache=True, nogil=True)
+def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occupancies):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    r"""Return the mean local log-ratio when each sample uses its smallest cell with enough samples.
+
+    For an occupancy :math:`k`, sample :math:`i` uses the deepest joint cell that holds at least
+    :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that cell.
+
+    Args:
+        codes: Distinct joint codes, sorted, with shape (m,).
+        counts: How many samples have each code.
+        sides: The codes of x and y in each joint code, with shape (2, m).
+        x_heap: Counts of x's cells at each depth.
+        y_heap: Counts of y's cells at each depth.
+        steps: Depths of x's and of y's codes, with shape (2,); 0 for labels.
+        table: :math:`f(0), \ldots, f(n)`.
+        occupancies: The values of :math:`k`, increasing, with shape (K,).
+
+    Returns:
+        The means in nats, shape (K,), and for the smallest k: joint cells used, samples alone in theirs.
+    """
+    m, n_k = len(codes), len(occupancies)
+    x_steps, y_steps = steps[0], steps[1]
+    depth = max(x_steps, y_steps)
+    bits = (1 if x_steps > 0 else 0) + (1 if y_steps > 0 else 0)
+    shared = _shared_steps(codes, depth, bits)
+    total = np.int64(0)
+    for i in range(m):
+        total += counts[i]
+    sums = np.zeros(n_k)
+    cells, alone = 0, 0
+    here = np.empty(n_k, np.int64)
+    stack = np.empty((4 * depth + 8, 4), np.int64)  # low, high, depth, samples
+    start = 0
+    while start < m:
+        end, weight = start + 1, counts[start]
+        while end < m and shared[end] >= 0:
+            weight += counts[end]
+            end += 1
+        stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = start, end, 0, weight
+        top = 1
+        root = True
+        start = end
+        while top > 0:
+            top -= 1
+            low, high, level, weight = stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3]
+            # A node whose samples all fall into one child is that child: go straight down.
+            if high - low == 1:
+                level = depth
+            if level == depth:
+                here[:] = weight
+            else:
+                here[:] = 0
+                i = low
+                while i < high:
+                    j, inside = i + 1, counts[i]
+                    while j < high and shared[j] > level:
+                        inside += counts[j]
+                        j += 1
+                    deeper = False
+                    for a in range(n_k):
+                        if inside < occupancies[a]:
+                            here[a] += inside
+                        else:
+                            deeper = True
+                    if deeper:
+                        stack[top, 0], stack[top, 1] = i, j
+                        stack[top, 2], stack[top, 3] = level + 1, inside
+                        top += 1
+                    i = j
+            x_level, y_level = min(level, x_steps), min(level, y_steps)
+            n_x = x_heap[(1 << x_level) + (sides[0, low] >> (x_steps - x_level))]
+            n_y = y_heap[(1 << y_level) + (sides[1, low] >> (y_steps - y_level))]
+            term = table[weight] - table[n_x] - table[n_y] + table[total]
+            for a in range(n_k):
+                if here[a] > 0 and (root or weight >= occupancies[a]):
+                    sums[a] += here[a] * term
+                    if a == 0:
+                        cells += 1
+                        alone += 1 if weight == 1 else 0
+            root = False
+    return sums / total, cells, alone
+
+
+@njit(cache=True, nogil=True)
+def pair_counts(counts, x_counts, y_counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    r"""Return the chi-square ratio :math:`\sum_{ij} N_{ij}^2 / (N_i M_j)` of one table of counts."""
+    ratio = 0.0
+    for i in range(len(counts)):
+        ratio += counts[i] * (counts[i] / (x_counts[i] * y_counts[i]))
+    return ratio
+
+
+@njit(cache=True, nogil=True)
+def row_codes(rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return one mixed 64-bit code per row of whole numbers, shape (n, r): equal rows, equal codes."""
+    n, r = rows.shape
+    codes = np.empty(n, np.uint64)
+    for i in range(n):
+        code = np.uint64(0)
+        for j in range(r):
+            code ^= np.uint64(np.int64(rows[i, j]))
+            # The finaliser of splitmix64: a bijection, so a single column never collides.
+            code = (code + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFFFFFFFFFFFFFF)
+            code = (code ^ (code >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            code = (code ^ (code >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            code ^= code >> np.uint64(31)
+        codes[i] = code
+    return codes
+
+
+@njit(cache=True, nogil=True)
+def mean_neighbor_distances(ordered, probes, k):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the mean distance from each probe, a value in sorted `ordered`, to its k-th neighbour (itself the first)."""
+    n = len(ordered)
+    total = 0.0
+    for i in range(len(probes)):
+        value = probes[i]
+        at = np.searchsorted(ordered, value)
+        # The k nearest are a window of k; its far end decides, and the best window is found by bisection.
+        low, high = max(0, at - k + 1), min(at, n - k)
+        while low < high:
+            middle = (low + high) >> 1
+            if value - ordered[middle] > ordered[middle + k] - value:
+                low = middle + 1
+            else:
+                high = middle
+        total += max(value - ordered[low], ordered[low + k - 1] - value)
+    return total / len(probes)
+
+
+@njit(cache=True, nogil=True)
+def clipped_information(joint, x_counts, y_counts, n, lower, upper):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    r"""Return :math:`\frac1n \sum N_{ij} clip(\log_2 \frac{N_{ij} n}{N_i M_j})` from sorted codes ``i K + j``.
+
+    Returns:
+        The sum in bits, joint cells, and samples alone in theirs.
+    """
+    width = len(y_counts)
+    value = 0.0
+    cells, alone, start = 0, 0, 0
+    while start < n:
+        code = joint[start]
+        end = start + 1
+        while end < n and joint[end] == code:
+            end += 1
+        together = end - start
+        ratio = np.log2(together) + np.log2(n) - np.log2(x_counts[code // width]) - np.log2(y_counts[code % width])
+        value += together * min(max(ratio, lower), upper)
+        cells += 1
+        alone += 1 if together == 1 else 0
+        start = end
+    return value / n, cells, alone

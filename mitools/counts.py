@@ -1,0 +1,255 @@
+"""Counts of cells, which add up: `CountState`. Stream, split over machines, merge, then estimate."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools._arrays import paired_samples
+from mitools._kernels.counts import compress
+from mitools._kernels.lsh import joint_codes
+from mitools.hashing import Grid, Side
+
+if TYPE_CHECKING:
+    from mitools.base import Estimate
+    from mitools.estimators.edge import EDGE
+
+__all__ = ["Block", "CountState", "Table"]
+
+Codes = NDArray[np.uint64]
+Table = tuple[Codes, NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One hashed pair of sides with its ensemble of grids."""
+
+    x: Side
+    y: Side
+    grids: tuple[Grid, ...]
+
+    @property
+    def interleaved(self) -> bool:
+        """Whether both sides have nested cells, so that their bits alternate."""
+        return not (self.x.discrete or self.y.discrete)
+
+    @property
+    def swapped(self) -> bool:
+        """Whether y's labels lead the joint code, before the cells of x."""
+        return self.y.discrete and not self.x.discrete
+
+    def low_bits(self, steps: int) -> int:
+        """How many bits the trailing side takes in a code that is not interleaved."""
+        if self.x.discrete and self.y.discrete:
+            assert self.y.labels is not None
+            return max(int(len(self.y.labels) - 1).bit_length(), 1)
+        return steps
+
+    def join(self, x_codes: Codes, y_codes: Codes, steps: int) -> Table:
+        """Return the distinct joint codes, sorted, and their counts."""
+        if self.swapped:
+            x_codes, y_codes = y_codes, x_codes
+        joint = joint_codes(x_codes, y_codes, self.low_bits(steps), self.interleaved)
+        joint.sort()
+        table: Table = compress(joint)
+        return table
+
+
+@dataclass(frozen=True, eq=False)
+class CountState:
+    """Counts of joint cells under a hash that was fixed beforehand.
+
+    States under one hash add up exactly: `update` in any order and chunking, and `merge` in any order and
+    nesting, give the same counts, and so the same estimate to the last bit. Get an empty one from
+    `EDGE.fit_hash`. States are values: `update` and `merge` return a new one.
+
+    Attributes:
+        estimator: The settings that made the hash.
+        blocks: The hashed pairs of sides.
+        tables: Per block and grid, the distinct joint codes and their counts.
+        n_samples: How many samples were counted.
+
+    Example:
+        >>> import numpy as np
+        >>> from mitools import EDGE
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=4000)
+        >>> y = x + rng.normal(size=4000)
+        >>> empty = EDGE().fit_hash(x[:1000], y[:1000])
+        >>> left = empty.update(x[:3000], y[:3000])
+        >>> right = empty.update(x[3000:], y[3000:])
+        >>> left.merge(right).finalize().n_samples
+        4000
+    """
+
+    estimator: EDGE
+    blocks: tuple[Block, ...]
+    tables: tuple[tuple[Table, ...], ...]
+    n_samples: int = 0
+
+    @classmethod
+    def empty(cls, estimator: EDGE, blocks: tuple[Block, ...]) -> CountState:
+        """Return a state without counts."""
+        nothing = (np.empty(0, np.uint64), np.empty(0, np.int64))
+        return cls(estimator, blocks, tuple(tuple(nothing for _ in b.grids) for b in blocks))
+
+    def update(self, x: Any, y: Any) -> CountState:
+        """Return the state with the rows of a chunk counted as well.
+
+        Args:
+            x: Samples of X, with shape (n, d_x) or (n,).
+            y: Paired samples of Y.
+
+        Raises:
+            TypeError: For data that are not numbers.
+            ValueError: For bad data, other dimensions than the hash's, or discrete values it never saw.
+        """
+        x, y = paired_samples(x, y)
+        self._check_width("x", x.shape[1])
+        self._check_width("y", y.shape[1])
+        return self._add(self._count(x, y), len(x))
+
+    def merge(self, other: CountState) -> CountState:
+        """Return the state that counted what either did.
+
+        Raises:
+            ValueError: If the other state's hash differs.
+        """
+        if self.fingerprint() != other.fingerprint():
+            raise ValueError(
+                "The two states were counted under different hashes, so their cells differ. Call "
+                "`fit_hash` once and update every state from what it returns."
+            )
+        return self._add(other.tables, other.n_samples)
+
+    def finalize(self) -> Estimate:
+        """Return the estimate from the counts, in nats.
+
+        Raises:
+            ValueError: If fewer samples were counted than the estimator needs.
+        """
+        return self.estimator.from_counts(self)
+
+    def fingerprint(self) -> str:
+        """Return a digest of the hash: equal for states that may be merged."""
+        import hashlib
+
+        digest = hashlib.sha256(repr(self.estimator).encode())
+        for name, array in sorted(self._hash_arrays().items()):
+            digest.update(name.encode() + str(array.shape).encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def to_npz(self, path: str | Path | io.BytesIO) -> None:
+        """Write the hash and the counts to an npz file, without pickles."""
+        arrays = self._hash_arrays()
+        for b, tables in enumerate(self.tables):
+            for g, (codes, counts) in enumerate(tables):
+                arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"] = codes, counts
+        settings = json.dumps(self.estimator.to_dict(), sort_keys=True)
+        np.savez_compressed(
+            path,  # type: ignore[arg-type]
+            settings=np.array(settings),
+            n_samples=np.int64(self.n_samples),
+            shape=np.array([len(self.blocks), len(self.blocks[0].grids)]),
+            **arrays,  # type: ignore[arg-type]
+        )
+
+    @classmethod
+    def from_npz(cls, path: str | Path | io.BytesIO) -> CountState:
+        """Read a state that `to_npz` wrote."""
+        from mitools.estimators.edge import EDGE
+
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        n_blocks, n_grids = (int(number) for number in arrays["shape"])
+        blocks, tables = [], []
+        for b in range(n_blocks):
+            grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
+            blocks.append(
+                Block(_read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}"), grids)
+            )
+            tables.append(
+                tuple(
+                    (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
+                )
+            )
+        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
+        return cls(estimator, tuple(blocks), tuple(tables), int(arrays["n_samples"]))
+
+    def _count(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:
+        tables = []
+        for block in self.blocks:
+            u, v = block.x.coordinates(x), block.y.coordinates(y)
+            tables.append(
+                tuple(
+                    block.join(grid.codes(block.x, u), grid.codes(block.y, v), grid.steps)
+                    for grid in block.grids
+                )
+            )
+        return tuple(tables)
+
+    def _add(self, tables: Any, n: int) -> CountState:
+        if self.n_samples == 0:
+            return replace(self, tables=tables, n_samples=n)
+        merged = tuple(
+            tuple(_merge(a, b) for a, b in zip(ours, theirs, strict=True))
+            for ours, theirs in zip(self.tables, tables, strict=True)
+        )
+        return replace(self, tables=merged, n_samples=self.n_samples + n)
+
+    def _check_width(self, name: str, got: int) -> None:
+        side: Side = getattr(self.blocks[0], name)
+        if side.projection is not None:
+            expected = len(side.projection)
+        elif side.labels is not None:
+            expected = side.labels.shape[1]
+        else:
+            expected = len(side.knots)
+        if got != expected:
+            raise ValueError(
+                f"`{name}` must have the {expected} features the hash was fitted on, got {got}."
+            )
+
+    def _hash_arrays(self) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {}
+        for b, block in enumerate(self.blocks):
+            for name, side in (("x", block.x), ("y", block.y)):
+                if side.projection is not None:
+                    arrays[f"{name}/{b}/projection"] = side.projection
+                if side.labels is not None:
+                    arrays[f"{name}/{b}/labels"] = side.labels
+                for j, knots in enumerate(side.knots):
+                    arrays[f"{name}/{b}/knots/{j:03d}"] = knots
+            for g, grid in enumerate(block.grids):
+                arrays[f"grid/{b}/{g}/numbers"] = np.array([grid.scale, float(grid.steps)])
+                arrays[f"grid/{b}/{g}/shifts"] = grid.shifts
+                arrays[f"grid/{b}/{g}/order"] = grid.order
+        return arrays
+
+
+def _merge(a: Table, b: Table) -> Table:
+    """Add two tables: sorted codes, int64 counts, so neither order nor nesting matters."""
+    codes = np.concatenate([a[0], b[0]])
+    counts = np.concatenate([a[1], b[1]])
+    if len(codes) == 0:
+        return codes, counts
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+    return codes[starts], np.add.reduceat(counts[order], starts)
+
+
+def _read_side(arrays: dict[str, NDArray[Any]], prefix: str) -> Side:
+    knots = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/knots/")]
+    return Side(arrays.get(f"{prefix}/projection"), tuple(knots), arrays.get(f"{prefix}/labels"))
+
+
+def _read_grid(arrays: dict[str, NDArray[Any]], prefix: str) -> Grid:
+    scale, steps = arrays[f"{prefix}/numbers"]
+    return Grid(float(scale), arrays[f"{prefix}/shifts"], arrays[f"{prefix}/order"], int(steps))

@@ -1,0 +1,80 @@
+"""Directions to hash along: random ones, or canonical ones learned on other samples than those hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CanonicalDirections", "random_directions"]
+
+Matrix = NDArray[np.float64]
+
+#: Above this width a side is mixed down at random before its canonical directions are sought.
+WIDEST = 128
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalDirections:
+    """Pairs of directions whose projections correlate most, strongest first.
+
+    Attributes:
+        x: Directions in x, with shape (d_x, r).
+        y: Directions in y, with shape (d_y, r).
+        significant: How many pairs correlate more than independent data of this shape ever would.
+    """
+
+    x: Matrix
+    y: Matrix
+    significant: int
+
+    @classmethod
+    def fit(cls, x: Matrix, y: Matrix) -> CanonicalDirections:
+        """Solve canonical correlation analysis on `x`, shape (n, p), and `y`, shape (n, q).
+
+        A pair counts as significant when its squared correlation lies above the upper edge of the
+        spectrum of independent data (Wachter 1980), with a = p/n and b = q/n:
+        a + b - 2ab + 2 sqrt(a (1 - a) b (1 - b)).
+        """
+        n = len(x)
+        u, whiten_x = _whiten(x)
+        v, whiten_y = _whiten(y)
+        left, correlations, right = np.linalg.svd(u.T @ v / n, full_matrices=False)
+        a, b = min(u.shape[1] / n, 0.5), min(v.shape[1] / n, 0.5)
+        edge = a + b - 2 * a * b + 2 * np.sqrt(a * (1 - a) * b * (1 - b))
+        # The largest eigenvalue fluctuates around the edge on the scale n^(-2/3).
+        edge = edge * (1 + 2 * n ** (-2 / 3) / max(a, b) ** (1 / 3)) if n else 1.0
+        significant = int((correlations**2 > edge).sum())
+        return cls(whiten_x @ left, whiten_y @ right.T, significant)
+
+
+def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
+    """Return `count` Gaussian directions, shape (d, count), on columns in units of their own spread.
+
+    The directions depend on the width and the seed alone, so that two sides of one width share them and
+    swapping the sides changes nothing.
+    """
+    width = rows.shape[1]
+    spread = _spread_of(rows)
+    directions = np.random.default_rng([seed, width]).normal(size=(width, count))
+    out: Matrix = directions / spread[:, None] / np.sqrt(width)
+    return out
+
+
+def _spread_of(rows: Matrix) -> Matrix:
+    """Return each column's standard deviation on a strided sample, and infinity for constant columns."""
+    chosen = rows[:: max(1, len(rows) // 1000)]
+    spread = chosen.std(axis=0)
+    return np.where(spread > 0, spread, np.inf)
+
+
+def _whiten(rows: Matrix) -> tuple[Matrix, Matrix]:
+    """Return whitened rows, and the map from centred rows to them; null directions are dropped."""
+    n = len(rows)
+    centred = rows - rows.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / n)
+    keep = values > max(values[-1], 0.0) * 1e-10
+    keep &= values > 0
+    transform = vectors[:, keep] / np.sqrt(values[keep])
+    return centred @ transform, transform

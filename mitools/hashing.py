@@ -1,0 +1,142 @@
+"""Hashes of one side: margins to quantiles or labels, and quantiles to nested cells, ensemble by ensemble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools._kernels.lsh import cell_codes, margin_quantiles
+
+__all__ = ["Grid", "Side"]
+
+Matrix = NDArray[np.float64]
+Codes = NDArray[np.uint64]
+
+#: Knots of a column's quantile transform. Up to as many samples, it is the exact mid-rank.
+KNOTS = 4096
+#: Rows looked at before all of them, to see whether a side may be discrete.
+GLANCE = 2000
+#: A side is discrete when its distinct rows repeat this often on average.
+REPEATS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """How one side's rows become bounded coordinates: its labels if discrete, else its quantiles.
+
+    Attributes:
+        projection: Directions, with shape (d, p), or None for the columns themselves.
+        knots: Per coordinate, the sorted values that define its quantiles; empty for labels.
+        labels: The distinct rows of a discrete side, sorted, with shape (K, d), or None.
+    """
+
+    projection: Matrix | None
+    knots: tuple[Matrix, ...]
+    labels: Matrix | None = None
+
+    @classmethod
+    def fit(cls, rows: Matrix, projection: Matrix | None = None) -> Side:
+        """Learn labels or quantiles from `rows`, with shape (n, d)."""
+        if projection is None:
+            labels = _labels(rows)
+            if labels is not None:
+                return cls(None, (), labels)
+        else:
+            rows = rows @ projection
+        # Even strides through all rows: sorted or drifting data are covered as well as shuffled ones.
+        chosen = _strided(rows, KNOTS)
+        return cls(projection, tuple(np.sort(column) for column in chosen.T))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether each distinct row is a cell of its own."""
+        return self.labels is not None
+
+    @property
+    def dimensions(self) -> int:
+        """How many coordinates are hashed."""
+        return 1 if self.discrete else len(self.knots)
+
+    def coordinates(self, rows: Matrix) -> Matrix:
+        """Return label numbers, with shape (n, 1), or quantiles in (0, 1), with shape (n, p)."""
+        if self.labels is not None:
+            return _codes_of(rows, self.labels).astype(np.float64)[:, None]
+        if self.projection is not None:
+            rows = rows @ self.projection
+        out = np.empty((len(rows), len(self.knots)))
+        for j, knots in enumerate(self.knots):
+            out[:, j] = margin_quantiles(np.ascontiguousarray(rows[:, j]), knots)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One member of the ensemble: :math:`H_1(u) = floor((u + b) / eps)`, for eps = 1/scale, 1/(2 scale), ...
+
+    Attributes:
+        scale: The finest-to-coarsest factor all bandwidths share, in (1/2, 1].
+        shifts: One offset per coordinate, the same on both sides: swapping the sides changes nothing.
+        order: In which order the coordinates are halved.
+        steps: How often one coordinate of a side is halved, in all.
+    """
+
+    scale: float
+    shifts: Matrix
+    order: NDArray[np.int64]
+    steps: int
+
+    def codes(self, side: Side, coordinates: Matrix) -> Codes:
+        """Return the finest cell of each row, with shape (n,)."""
+        if side.discrete:
+            return coordinates[:, 0].astype(np.uint64)
+        codes: Codes = cell_codes(
+            coordinates, self.scale, self.shifts, self.order, self.steps, len(self.order)
+        )
+        return codes
+
+
+def _strided(rows: Matrix, at_most: int) -> Matrix:
+    if len(rows) <= at_most:
+        return rows
+    return rows[(np.arange(at_most) * len(rows)) // at_most]
+
+
+def _labels(rows: Matrix) -> Matrix | None:
+    """Return the distinct rows if they repeat so often that the side is discrete, else None."""
+    glance = _strided(rows, GLANCE)
+    if len(np.unique(glance[:, 0])) > _few(len(glance)):
+        return None
+    if rows.shape[1] > 1 and len(np.unique(glance, axis=0)) > _few(len(glance)):
+        return None
+    distinct = np.unique(rows) if rows.shape[1] == 1 else np.unique(rows, axis=0)
+    if len(distinct) > _few(len(rows)):
+        return None
+    return np.asarray(distinct.reshape(len(distinct), -1))
+
+
+def _few(n: int) -> int:
+    return max(n // REPEATS, min(2, n // 2), 1)
+
+
+def _codes_of(rows: Matrix, labels: Matrix) -> NDArray[np.int64]:
+    """Return each row's position among the sorted `labels`."""
+    if labels.shape[1] == 1:
+        keys, known = rows[:, 0], labels[:, 0]
+        codes = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        matches = known[codes] == keys
+    else:
+        both = np.concatenate([labels, rows])
+        distinct, inverse = np.unique(both, axis=0, return_inverse=True)
+        inverse = inverse.reshape(-1)
+        position = np.full(len(distinct), -1)
+        position[inverse[: len(labels)]] = np.arange(len(labels))
+        codes = position[inverse[len(labels) :]]
+        matches = codes >= 0
+    if not matches.all():
+        raise ValueError(
+            f"{int((~matches).sum())} rows hold values that the sample given to `fit_hash` did not, "
+            "and that sample was discrete. Fit the hash on a sample that has every value."
+        )
+    return np.asarray(codes)
