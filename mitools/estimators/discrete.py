@@ -1,0 +1,129 @@
+r"""Mutual information of two discrete variables from their table of counts.
+
+With :math:`N_{ij}` the counts of the joint table and :math:`H(c) = \ln n - \frac1n \sum_i c_i \ln
+c_i`,
+
+.. math:: \hat I = \hat H_X + \hat H_Y - \hat H_{XY}.
+
+Miller and Madow's correction adds :math:`(K - 1) / 2n` to each entropy, :math:`K` being its
+occupied cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.base import Matrix, MutualInformationEstimator
+
+__all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PlugIn(MutualInformationEstimator):
+    """The plug-in estimate for discrete data: each distinct row of a side is one symbol.
+
+    Use it when both sides take few values against n: labels, counts, cells. On continuous data
+    every row is its own symbol and the answer is ln n, its ceiling, whatever the dependence
+    (``singleton_fraction`` near 1 and `Estimate.saturated` say so): use `KSG` or `Labels`.
+
+    The plain estimate is too high by about (K_X - 1)(K_Y - 1) / 2n when most cells are occupied.
+    The Miller-Madow correction takes that off to first order, and may come out slightly negative.
+
+    Source: Miller, "Note on the bias of information estimates" (1955), eq. (6) for the correction;
+    Cover and Thomas, "Elements of Information Theory", eq. (2.45) for I = H_X + H_Y - H_XY.
+    Ceiling: min(H_X, H_Y) of the sample, at most ln n. Cost: sorting, O(n log n) time and O(n)
+    memory.
+
+    Attributes:
+        correction: "none" for the plug-in, "miller_madow" for the first-order bias correction.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.repeat([0, 1, 2, 3], 25)
+        >>> round(PlugIn().estimate(x, x % 2).bits, 6)
+        1.0
+    """
+
+    correction: Literal["none", "miller_madow"] = "none"
+
+    def __post_init__(self) -> None:
+        if self.correction not in ("none", "miller_madow"):
+            raise ValueError(
+                f"`correction` must be 'none' or 'miller_madow', got {self.correction!r}."
+            )
+
+    def ceiling(self, n_samples: int) -> float:
+        """Return ln n, which every sample's own ceiling min(H_X, H_Y) is below."""
+        return float(np.log(n_samples)) + self._added(n_samples, n_samples)
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        codes_x, codes_y = as_codes(x), as_codes(y)
+        counts_x, counts_y = np.bincount(codes_x), np.bincount(codes_y)
+        counts_xy = _joint_counts(codes_x, codes_y)
+        h_x, h_y, h_xy = (self._entropy(counts) for counts in (counts_x, counts_y, counts_xy))
+        stats = {
+            "ceiling": min(h_x, h_y),
+            "entropy_x": h_x,
+            "entropy_y": h_y,
+            "entropy_xy": h_xy,
+            "cells_x": float(len(counts_x)),
+            "cells_y": float(len(counts_y)),
+            "cells_xy": float(len(counts_xy)),
+            "singleton_fraction": float((counts_xy == 1).sum() / len(x)),
+        }
+        return _information(h_x, h_y, h_xy), stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        codes_x, codes_y = as_codes(x), as_codes(y)
+        h_x, h_y = (self._entropy(np.bincount(codes)) for codes in (codes_x, codes_y))
+        joint = (self._entropy(_joint_counts(codes_x, codes_y[order])) for order in permutations)
+        return np.array([_information(h_x, h_y, h_xy) for h_xy in joint])
+
+    def _entropy(self, counts: NDArray[np.int64]) -> float:
+        return entropy_of_counts(counts) + self._added(len(counts), int(counts.sum()))
+
+    def _added(self, n_cells: int, n_samples: int) -> float:
+        return (n_cells - 1) / (2 * n_samples) if self.correction == "miller_madow" else 0.0
+
+
+def as_codes(rows: Matrix) -> Codes:
+    """Return a code from 0 to K - 1 for each row, with shape (n,): equal rows, equal code."""
+    if rows.shape[1] == 1:
+        return np.unique(rows[:, 0], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    codes = as_codes(rows[:, :1])
+    for column in rows.T[1:]:  # pairwise, so that memory stays at n whatever the width
+        if codes.max(initial=0) == len(rows) - 1:
+            break  # every row is already alone
+        codes = _combined(codes, as_codes(column[:, None]))
+    return codes
+
+
+def entropy_of_counts(counts: NDArray[np.int64]) -> float:
+    """Return the plug-in entropy of a table of counts, in nats.
+
+    The counts are summed in sorted order, so that two tables that hold the same counts have the
+    same entropy to the last bit: I(X; X) = H(X) and I(X; f(X)) = H(f(X)) then hold exactly.
+    """
+    ordered = np.sort(counts[counts > 0]).astype(np.float64)
+    n = ordered.sum()
+    return float((ordered * (np.log(n) - np.log(ordered))).sum() / n)
+
+
+def _information(h_x: float, h_y: float, h_xy: float) -> float:
+    """H_X + H_Y - H_XY; the larger marginal first, so that a determined side cancels exactly."""
+    return min(h_x, h_y) + (max(h_x, h_y) - h_xy)
+
+
+def _joint_counts(codes_x: Codes, codes_y: Codes) -> NDArray[np.int64]:
+    return np.unique(codes_x * (codes_y.max() + 1) + codes_y, return_counts=True)[1]
+
+
+def _combined(first: Codes, second: Codes) -> Codes:
+    pairs = first * (second.max() + 1) + second
+    return np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)

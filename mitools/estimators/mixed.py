@@ -1,0 +1,103 @@
+r"""Mutual information of discrete-continuous mixtures, by nearest neighbours that recognise atoms.
+
+With :math:`\rho_i` the distance of sample i to its k-th neighbour in the larger of the two sides'
+distances,
+
+.. math:: \hat I = \psi(n) + \langle \psi(\tilde k_i) - \psi(n_{x,i}) - \psi(n_{y,i}) \rangle .
+
+Where :math:`\rho_i` is reached by one neighbour alone, :math:`\tilde k_i = k` and the marginal
+counts are of the open ball, sample i included: Kraskov's first estimator. Where several samples
+tie at :math:`\rho_i`, an atom or a step, all three counts are of the closed ball, sample i
+included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import digamma
+
+from mitools.base import Matrix, MutualInformationEstimator
+
+__all__ = ["Mixed"]
+
+#: Distances this close are equal. Each column has unit standard deviation, so this is far above
+#: the rounding of the scaling, which splits equal steps such as 2 - 1 and 3 - 2, and far below any
+#: spacing.
+TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class Mixed(MutualInformationEstimator):
+    """The nearest-neighbour estimator for mixtures with atoms (Gao et al. 2017).
+
+    Use it when a side is continuous with repeated values (exact zeros after a ReLU, saturated
+    sensors, counts beside measurements), or when discrete and continuous columns stand on one
+    side. It equals KSG-1 on data without ties, and the Miller-Madow plug-in to first order on
+    discrete data whose cells hold more than k samples. It falls short where atoms lie amid
+    continuous values. For a class label against continuous features, `Labels` is more accurate.
+
+    Source: Gao et al., "Estimating mutual information for discrete-continuous mixtures" (NeurIPS
+    2017), Algorithm 1, with digamma in place of the logarithms as in its analysis. Beyond the
+    paper, ties at a positive distance are counted as it counts ties at zero. Steps and edges are
+    read as information otherwise: independent normal variables after a ReLU (n = 1000) give 0.04
+    nats instead of 0.01.
+    Ceiling: psi(n) - psi(k). Like KSG it falls short of large information and in many dimensions.
+    Cost: trees, O(n log n) in few dimensions, O(n^2) in many.
+
+    Attributes:
+        k: Number of neighbours; more lowers the variance and raises the bias.
+        standardize: Divide each column by its standard deviation, so that units do not matter.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.integers(5, size=2000)  # I(X; X + U(0, 2)) = ln 5 - (4/5) ln 2 = 1.055
+        >>> bool(abs(Mixed().estimate(x, x + rng.uniform(0, 2, size=2000)).value - 1.055) < 0.06)
+        True
+    """
+
+    k: int = 4
+    standardize: bool = True
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"`k` must be at least 1, got {self.k}.")
+
+    def minimum_samples(self) -> int:
+        """Return k + 1: every sample needs k neighbours."""
+        return self.k + 1
+
+    def ceiling(self, n_samples: int) -> float:
+        """Return psi(n) - psi(k): the k nearest samples of the pair are near on each side too."""
+        return float(digamma(n_samples) - digamma(self.k))
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        if self.standardize:
+            x, y = _standardized(x), _standardized(y)
+        joint = cKDTree(np.hstack([x, y]))
+        radius = np.asarray(joint.query(joint.data, k=[self.k + 1], p=np.inf)[0])[:, 0]
+        closed = _within(joint, joint.data, radius + TIE)
+        tied = (closed > self.k + 1) | (radius <= TIE)
+        k_tilde = np.where(tied, closed, self.k)
+        # The open ball still holds its own centre: a tiny radius must not become negative.
+        reach = np.where(tied, radius + TIE, np.maximum(radius - TIE, 0.0))
+        n_x, n_y = (_within(cKDTree(side), side, reach) for side in (x, y))
+        value = digamma(len(x)) + np.mean(digamma(k_tilde) - digamma(n_x) - digamma(n_y))
+        stats = {
+            "atom_fraction": float((radius <= TIE).mean()),
+            "tied_fraction": float(tied.mean()),
+        }
+        return float(value), stats
+
+
+def _standardized(side: Matrix) -> Matrix:
+    scale = side.std(axis=0)
+    return (side - side.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+
+
+def _within(tree: cKDTree, points: Matrix, radius: Matrix) -> Matrix:
+    """Count the samples of `tree` at most `radius` from each point, itself included."""
+    return np.asarray(tree.query_ball_point(points, radius, p=np.inf, return_length=True))
