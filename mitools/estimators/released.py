@@ -20,7 +20,7 @@ __all__ = ["ReleasedEDGE"]
 Matrix = NDArray[np.float64]
 
 #: The versions, and the factor each puts on gamma.
-VERSIONS = {"4.4.1": 0.4, "4.3.1": 0.9, "4.2.0": 1.0}
+VERSIONS = {"4.4.1": 0.4, "4.3.1": 0.9}
 #: Columns, on either side, up to which no projection is made.
 UNPROJECTED = 6
 #: Random points whose neighbours set the bandwidth.
@@ -125,7 +125,7 @@ class ReleasedEDGE(MutualInformationEstimator):
 
     def _hash(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
         """Return the hashed coordinates of each side, shape (n, r), and their bandwidths, shape (r,)."""
-        projected = max(x.shape[1], y.shape[1]) > UNPROJECTED
+        projected = self.version == "4.3.1" or max(x.shape[1], y.shape[1]) > UNPROJECTED
         return [self._side(rows, projected, number) for number, rows in enumerate((x, y))]
 
     def _side(self, rows: Matrix, projected: bool, number: int) -> tuple[Matrix, Matrix]:
