@@ -1,16 +1,20 @@
-"""Any array-like becomes a float64 matrix with one row per sample, or an error that says what to do."""
+"""Any array-like becomes a float64 matrix, one row per sample, or an error saying what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_labels", "as_samples", "paired_samples"]
+__all__ = ["Part", "as_labels", "as_samples", "paired_samples", "split_by_label"]
+
+Matrix = NDArray[np.float64]
 
 
-def paired_samples(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def paired_samples(x: Any, y: Any) -> tuple[Matrix, Matrix]:
     """Return `x` and `y` as float64 matrices with the same number of rows.
 
     Args:
@@ -33,8 +37,8 @@ def paired_samples(x: Any, y: Any) -> tuple[NDArray[np.float64], NDArray[np.floa
     return x, y
 
 
-def as_samples(data: Any, name: str) -> NDArray[np.float64]:
-    """Return `data` as a float64 matrix with shape (n, d); one-dimensional data are one feature."""
+def as_samples(data: Any, name: str) -> Matrix:
+    """Return `data` as a float64 matrix, shape (n, d); one-dimensional data are one feature."""
     array = _to_numpy(data, name)
     if array.dtype == bool:
         array = array.astype(np.float64)
@@ -46,7 +50,7 @@ def as_samples(data: Any, name: str) -> NDArray[np.float64]:
         )
     if array.ndim == 0:
         raise ValueError(
-            f"`{name}` must hold samples, with shape (n,) or (n, d), got a single number."
+            f"`{name}` must hold samples, with shape (n,) or (n, d), got a single value."
         )
     if array.size == 0:
         raise ValueError(
@@ -61,7 +65,8 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
     """Return the distinct labels, sorted, and the code of each sample, with shape (n,).
 
     Args:
-        given: Labels of any comparable kind (integers, strings, booleans), with shape (n,) or (n, 1).
+        given: Labels of any comparable kind (integers, strings, booleans), with shape (n,) or (n,
+            1).
         n_samples: The number of rows they must match.
 
     Returns:
@@ -77,7 +82,7 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
     if labels.ndim != 1 or len(labels) != n_samples:
         raise ValueError(
             f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
-            f"{labels.shape}."
+            f"{labels.shape}. Turn one-hot rows into labels with `.argmax(axis=1)`."
         )
     if labels.dtype.kind == "f":
         if not np.isfinite(labels).all():
@@ -88,14 +93,40 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
                 "conditional estimator; to condition on bins, round it first."
             )
     if labels.dtype.kind == "O":
-        missing = [item is None or item != item for item in labels]
-        if any(missing):
-            raise ValueError(
-                f"`given` has {sum(missing)} missing labels. Drop those samples first."
-            )
+        missing = sum(_is_missing(item) for item in labels)
+        if missing:
+            raise ValueError(f"`given` has {missing} missing labels. Drop those samples first.")
         labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
     distinct, codes = np.unique(labels, return_inverse=True)
     return distinct, codes.astype(np.int64).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The samples of one label, and the share of all samples that they are."""
+
+    label: Hashable
+    share: float
+    x: Matrix
+    y: Matrix
+
+
+def split_by_label(x: Matrix, y: Matrix, given: Any) -> tuple[Part, ...]:
+    """Return one part per label, sorted by label; a single part without labels."""
+    if given is None:
+        return (Part(None, 1.0, x, y),)
+    labels, codes = as_labels(given, len(x))
+    parts = []
+    for code, label in enumerate(labels):
+        rows = np.flatnonzero(codes == code)
+        key = label.item() if hasattr(label, "item") else label
+        parts.append(Part(key, len(rows) / len(x), x[rows], y[rows]))
+    return tuple(parts)
+
+
+def _is_missing(item: Any) -> bool:
+    """Return whether an entry is None, NaN, or pandas' NA (which refuses to be compared)."""
+    return item is None or type(item).__name__ in {"NAType", "NaTType"} or bool(item != item)
 
 
 def _mixed(labels: NDArray[Any]) -> bool:
@@ -110,7 +141,7 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
         return np.asarray(tensor.numpy())
     if type(data).__module__.startswith("dask"):
         raise TypeError(
-            f"`{name}` is a dask collection. Call `.compute()` first, or use mitools' dask form."
+            f"`{name}` is a dask collection. Call `.compute()` first, if it fits in memory."
         )
     if getattr(data, "__array_ufunc__", 0) is None or hasattr(data, "toarray"):
         raise TypeError(f"`{name}` is sparse. Pass a dense array: `{name}.toarray()`.")
@@ -128,8 +159,14 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
     return array
 
 
-def _numbers_in_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
     """Accept an object array that holds only numbers, as a mixed data frame gives one."""
+    missing = sum(_is_missing(item) for item in array.ravel() if not isinstance(item, np.ndarray))
+    if missing:
+        raise ValueError(
+            f"`{name}` has {missing} missing entries. Drop those rows from both sides (they are "
+            "paired), or fill them in."
+        )
     try:
         if any(isinstance(item, str | bytes) for item in array.ravel()):
             raise TypeError("text")
@@ -142,8 +179,10 @@ def _numbers_in_objects(array: NDArray[Any], name: str) -> NDArray[np.float64]:
         ) from error
 
 
-def _check_finite(matrix: NDArray[np.float64], name: str) -> None:
-    if np.isfinite(matrix.sum()):  # one cheap pass; a NaN or infinity anywhere spoils the sum
+def _check_finite(matrix: Matrix, name: str) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = matrix.sum()  # one cheap pass; a NaN or infinity anywhere spoils the sum
+    if np.isfinite(total):
         return
     finite = np.isfinite(matrix)
     if finite.all():  # the sum overflowed: huge, but legal
@@ -151,6 +190,6 @@ def _check_finite(matrix: NDArray[np.float64], name: str) -> None:
     bad_rows = int((~finite).any(axis=1).sum())
     what = "NaN" if np.isnan(matrix).any() else "infinite values"
     raise ValueError(
-        f"`{name}` has {what} in {bad_rows} of {len(matrix)} rows. Drop those rows from both sides "
-        "(they are paired), or fill them in."
+        f"`{name}` has {what} in {bad_rows} of {len(matrix)} rows. Drop those rows from both "
+        "sides (they are paired), or fill them in."
     )

@@ -10,14 +10,18 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._arrays import paired_samples
+from mitools._arrays import Matrix, paired_samples
 
-__all__ = ["Estimate", "MutualInformationEstimator"]
+__all__ = ["Estimate", "Matrix", "MutualInformationEstimator", "amount"]
 
-#: An estimate this close to its ceiling, as a fraction of it, says more about n than about the data.
+#: An estimate this close to its ceiling, as a fraction of it, says more about n than about the
+#: data.
 SATURATED = 0.9
 
-Matrix = NDArray[np.float64]
+
+def amount(nats: float) -> str:
+    """Return a number of nats with its bits, for people."""
+    return f"{nats:.3f} nats ({nats / float(np.log(2)):.3f} bits)"
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,12 @@ class Estimate:
 
     Attributes:
         value: The estimate, in nats. It may be slightly negative: corrected and nearest-neighbour
-            estimates are noisy around zero, and clipping them would bias every average taken later.
+            estimates are noisy around zero, and clipping them would bias every average taken
+            later.
         n_samples: How many samples it rests on.
-        ceiling: The largest value this estimator could have returned on these samples, in nats. With
-            `given`, the label-weighted mean of the parts' ceilings: each part sees only its own points.
+        ceiling: The largest value this estimator could have returned on these samples, in nats.
+            With `given`, the label-weighted mean of the parts' ceilings: each part sees only its
+            own points.
         estimator: The settings that made it.
         parts: Per label, the estimate within it (empty without `given`).
         stats: What else the estimator saw, such as ``{"tied_fraction": 0.31}``.
@@ -49,7 +55,7 @@ class Estimate:
 
     @property
     def saturated(self) -> bool:
-        """Whether the value lies within 10 % of the ceiling, where it says little about the data."""
+        """Whether the value lies within 10 % of the ceiling, where it says little of the data."""
         return self.ceiling > 0 and self.value >= SATURATED * self.ceiling
 
     def __float__(self) -> float:
@@ -62,13 +68,28 @@ class Estimate:
             f"Estimate({self.value:.3f} nats, n={self.n_samples}{labels}, {self.estimator}{near})"
         )
 
+    def summary(self) -> str:
+        """Return a few lines in nats and bits: the value, its ceiling, and each label's part."""
+        ceiling = amount(self.ceiling) if np.isfinite(self.ceiling) else "none"
+        near = ", and the value is near it: see `assess`" if self.saturated else ""
+        lines = [
+            f"I = {amount(self.value)}",
+            f"  estimator   {self.estimator}, n = {self.n_samples}",
+            f"  ceiling     {ceiling}{near}",
+        ]
+        lines += [
+            f"  label {label}: {amount(part.value)}, n = {part.n_samples}"
+            for label, part in self.parts.items()
+        ]
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and text, ready for JSON; labels become text."""
         return {
             "nats": self.value,
             "bits": self.bits,
             "n_samples": self.n_samples,
-            "ceiling_nats": self.ceiling,
+            "ceiling_nats": self.ceiling if np.isfinite(self.ceiling) else None,
             "saturated": self.saturated,
             "estimator": repr(self.estimator),
             "stats": {key: float(number) for key, number in self.stats.items()},
@@ -79,8 +100,8 @@ class Estimate:
 class MutualInformationEstimator(ABC):
     """Settings of an estimator of I(X; Y). Subclasses are frozen dataclasses.
 
-    A new estimator implements `_estimate` and `ceiling`, and gains validation, conditioning on labels,
-    permutation nulls, assessment and the command line.
+    A new estimator implements `_estimate` and `ceiling`, and gains validation, conditioning on
+    labels, permutation nulls, assessment and the command line.
     """
 
     @final
@@ -106,7 +127,7 @@ class MutualInformationEstimator(ABC):
 
     @abstractmethod
     def ceiling(self, n_samples: int) -> float:
-        """Return the largest value `n_samples` points can give, in nats (infinite if there is none)."""
+        """Return the largest value of `n_samples` points, in nats; infinite if there is none."""
 
     def minimum_samples(self) -> int:
         """Return the fewest samples the estimator accepts."""
@@ -127,7 +148,7 @@ class MutualInformationEstimator(ABC):
         if len(x) < needed:
             raise ValueError(
                 f"{self} needs at least {needed} samples{where}, got {len(x)}. Pass more samples"
-                + (", or merge or drop small labels." if where else " or a smaller setting.")
+                + (", or merge or drop small labels." if where else ", or lower its settings.")
             )
         value, stats = self._estimate(x, y)
         tighter = stats.pop("ceiling", np.inf)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from mitools._arrays import paired_samples, split_by_label
+from mitools._arrays import Part, paired_samples, split_by_label
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.estimators.ksg import KSG
 
-__all__ = ["mutual_information"]
+__all__ = ["as_estimator", "estimate_parts", "mutual_information"]
 
 
 def mutual_information(
@@ -17,18 +18,21 @@ def mutual_information(
     r"""Estimate :math:`I(X; Y)`, or :math:`\sum_z \pi(z)\, I(X; Y \mid Z = z)` for labels `given`.
 
     Args:
-        x: Samples of :math:`X`, with shape :math:`(n, d_x)` or :math:`(n,)`; trailing axes are flattened.
-            Lists, data frames and torch tensors on any device are accepted.
+        x: Samples of :math:`X`, with shape :math:`(n, d_x)` or :math:`(n,)`; trailing axes are
+            flattened. Lists, data frames and torch tensors on any device are accepted.
         y: Paired samples of :math:`Y`, with shape :math:`(n, d_y)` or :math:`(n,)`.
-        given: Discrete labels :math:`z`, with shape :math:`(n,)`; :math:`\pi(z)` are their frequencies.
-        estimator: How to estimate; `KSG()` when not given. See "How to choose" for KSG against EDGE.
+        given: Discrete labels :math:`z`, with shape :math:`(n,)`; :math:`\pi(z)` are their
+            frequencies.
+        estimator: How to estimate; `KSG()` when not given. See "How to choose" for KSG against
+            EDGE.
 
     Returns:
         The estimate in nats, with its ceiling; with `given`, each label's own estimate in `parts`.
 
     Raises:
         TypeError: For data that are not numbers.
-        ValueError: For empty, unequal, missing or infinite data, or too few samples in all or in a label.
+        ValueError: For empty, unequal, missing or infinite data, or too few samples in all or in a
+            label.
 
     Example:
         >>> import numpy as np
@@ -39,28 +43,36 @@ def mutual_information(
         >>> mutual_information(x, y, estimator=KSG(k=3))
         Estimate(0.342 nats, n=2000, KSG(k=3))
     """
+    estimator = as_estimator(estimator)
+    return estimate_parts(split_by_label(*paired_samples(x, y), given), estimator)
+
+
+def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformationEstimator:
+    """Return the estimator, `KSG()` for None, or an error for anything else."""
     estimator = KSG() if estimator is None else estimator
     if not isinstance(estimator, MutualInformationEstimator):
         raise TypeError(
             f"`estimator` must be an estimator such as KSG() or EDGE(), got {estimator!r}. "
             "Classes are called first: KSG() rather than KSG."
         )
-    x, y = paired_samples(x, y)
-    if given is None:
-        return estimator._checked(x, y)
-    parts = {
+    return estimator
+
+
+def estimate_parts(parts: Sequence[Part], estimator: MutualInformationEstimator) -> Estimate:
+    """Estimate within each part and combine; a single part without a label is the whole."""
+    if parts[0].label is None:
+        return estimator._checked(parts[0].x, parts[0].y)
+    estimates = {
         part.label: estimator._checked(
-            part.x,
-            part.y,
-            where=f" in each label; label {str(part.label)!r} has too few",
+            part.x, part.y, where=f" in each label; label {str(part.label)!r} has too few"
         )
-        for part in split_by_label(x, y, given)
+        for part in parts
     }
-    return weighted(parts, estimator)
+    return weighted(estimates, estimator)
 
 
 def weighted(parts: dict[Any, Estimate], estimator: MutualInformationEstimator) -> Estimate:
-    """Combine per-label estimates: value and ceiling are means weighted by the labels' frequencies."""
+    """Combine per-label estimates: means of values and ceilings, weighted by label frequency."""
     n_samples = sum(part.n_samples for part in parts.values())
     shares = [part.n_samples / n_samples for part in parts.values()]
     shared = set.intersection(*(set(part.stats) for part in parts.values()))

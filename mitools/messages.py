@@ -14,7 +14,7 @@ LISTED = 12
 
 
 class MissingExtraError(ImportError):
-    """An optional package is needed and not installed; the message has the pip line that adds it."""
+    """An optional package is needed and missing; the message has the pip line that adds it."""
 
 
 def unknown(kind: str, name: object, known: Iterable[object]) -> str:
@@ -32,9 +32,12 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     near = get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(repr(item) for item in near)}?" if near else ""
     rest = f" ... ({len(names) - LISTED} more)" if len(names) > LISTED else ""
-    plural = kind[:-1] + "ies" if kind.endswith("y") and kind[-2:] != "ey" else kind + "s"
+    head, of, rest_of_kind = kind.partition(" of ")
+    plural = head[:-1] + "ies" if head.endswith("y") and head[-2:] != "ey" else head + "s"
     listed = ", ".join(names[:LISTED]) or "none"
-    return f"No {kind} named {str(name)!r}.{hint} Known {plural}: {listed}{rest}."
+    return (
+        f"No {kind} named {str(name)!r}.{hint} Known {plural}{of}{rest_of_kind}: {listed}{rest}."
+    )
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:

@@ -1,0 +1,237 @@
+"""What an estimate's evidence allows to be said, in words: `Verdict`, and the reasons for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mitools.base import SATURATED, Estimate, amount
+
+__all__ = ["CrossCheck", "Evidence", "Saturation", "Verdict", "judge"]
+
+#: Two estimators, or two settings of one, agree when they differ by at most this share of the
+#: larger.
+AGREEMENT = 0.25
+
+#: Above this share of the ceiling an estimate is bound by the sample size more than by the data.
+HALF_CEILING = 0.5
+
+#: A value that still moves by this share when the sample doubles has not converged.
+DRIFT = 0.05
+
+#: With more samples than this alone in their joint cell, a hash estimate counts samples, not
+#: dependence.
+SINGLETONS = 0.5
+
+#: The level of the permutation test, where the number of permutations can resolve it.
+LEVEL = 0.01
+
+#: Fewer permutations than this cannot reach p = 0.05.
+FEWEST_PERMUTATIONS = 19
+
+
+class Verdict(StrEnum):
+    """The three things that can be said about an estimate."""
+
+    INDEPENDENT = "not distinguishable from independence"
+    UNRELIABLE = "dependent, magnitude unreliable"
+    USABLE = "magnitude usable"
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """How full the estimator was. What an estimator does not count is NaN.
+
+    Attributes:
+        fraction_of_ceiling: Value / ceiling.
+        singleton_fraction: Share of the samples that are alone in their joint cell.
+        cells_x: Occupied cells of X.
+        cells_y: Occupied cells of Y.
+    """
+
+    fraction_of_ceiling: float
+    singleton_fraction: float = float("nan")
+    cells_x: float = float("nan")
+    cells_y: float = float("nan")
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """The same question put to an estimator of another kind.
+
+    Attributes:
+        estimate: Its estimate.
+        null_mean: Mean of its own permutation null, in nats.
+        null_sd: Standard deviation of that null.
+        p_value: (1 + permutations at least as large) / (1 + permutations).
+    """
+
+    estimate: Estimate
+    null_mean: float
+    null_sd: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the verdict rests on; nats.
+
+    Attributes:
+        estimate: The estimate judged.
+        null_mean: Mean over permutations.
+        p_value: Of the permutation test.
+        n_permutations: How many there were.
+        half_width: Half the width of the half-sampling interval (NaN if there is none).
+        saturation: Ceiling and cells.
+        cross_check: A second estimator, if one ran.
+        sweep: Nearby settings of the estimator, and their values.
+        by_size: Mean estimate by number of samples, the full number included.
+    """
+
+    estimate: Estimate
+    null_mean: float
+    p_value: float
+    n_permutations: int
+    half_width: float
+    saturation: Saturation
+    cross_check: CrossCheck | None = None
+    sweep: Mapping[str, float] = field(default_factory=dict)
+    by_size: Mapping[int, float] = field(default_factory=dict)
+
+
+def judge(evidence: Evidence) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict and its reasons, each a sentence."""
+    if evidence.p_value > level(evidence.n_permutations):
+        return Verdict.INDEPENDENT, tuple(_why_independent(evidence))
+    objections = _objections(evidence)
+    if objections:
+        return Verdict.UNRELIABLE, (_found(evidence), *objections)
+    return Verdict.USABLE, (_found(evidence), *_support(evidence))
+
+
+def level(n_permutations: int) -> float:
+    """Return the p value up to which dependence is claimed: 0.01, or the least one reachable."""
+    return max(LEVEL, 1.0 / (n_permutations + 1))
+
+
+def _found(evidence: Evidence) -> str:
+    excess = evidence.estimate.value - evidence.null_mean
+    return (
+        f"Dependence is there: it exceeds the mean of {evidence.n_permutations} shuffled pairings "
+        f"by {amount(excess)}, p = {evidence.p_value:.2g}."
+    )
+
+
+def _why_independent(evidence: Evidence) -> list[str]:
+    value, floor = evidence.estimate.value, evidence.null_mean
+    as_large = round(evidence.p_value * (evidence.n_permutations + 1)) - 1
+    reasons = [
+        f"{as_large} of {evidence.n_permutations} shuffled pairings gave at least as much "
+        f"(p = {evidence.p_value:.2g}); their mean is {amount(floor)}."
+    ]
+    if floor > AGREEMENT * abs(value):
+        reasons.append(
+            f"The null accounts for the value: {amount(value)} is what this estimator returns for "
+            "data of this size and width without any dependence."
+        )
+    reasons += _fullness(evidence)
+    check = evidence.cross_check
+    if check is not None and check.p_value <= level(evidence.n_permutations):
+        reasons.append(
+            f"{check.estimate.estimator} does tell the data from independence (p = "
+            f"{check.p_value:.2g}): the verdict is about {evidence.estimate.estimator}, which "
+            "cannot see it."
+        )
+    return reasons
+
+
+def _objections(evidence: Evidence) -> list[str]:
+    """Return why the magnitude cannot be relied on: one sentence for each test it failed."""
+    value = evidence.estimate.value
+    objections = _fullness(evidence)
+    if evidence.null_mean > AGREEMENT * value:
+        objections.append(
+            f"Shuffled pairings give {amount(evidence.null_mean)}, so "
+            f"{evidence.null_mean / value:.0%} of the value is there without dependence."
+        )
+    objections += _disagreements(evidence)
+    objections += _moves(evidence)
+    if evidence.n_permutations < FEWEST_PERMUTATIONS:
+        objections.append(
+            f"{evidence.n_permutations} permutations cannot show p below 0.05; use 100 or more."
+        )
+    return objections
+
+
+def _fullness(evidence: Evidence) -> list[str]:
+    estimate, full = evidence.estimate, evidence.saturation
+    sentences = []
+    if full.fraction_of_ceiling > HALF_CEILING:
+        grade = "saturated" if full.fraction_of_ceiling >= SATURATED else "above half its ceiling"
+        sentences.append(
+            f"The value is {grade}: {full.fraction_of_ceiling:.0%} of {amount(estimate.ceiling)}, "
+            f"the most that {estimate.n_samples} samples can give"
+            + (" within their labels." if estimate.parts else ".")
+        )
+    if full.singleton_fraction > SINGLETONS:
+        sentences.append(
+            f"{full.singleton_fraction:.0%} of the samples are alone in their joint cell "
+            f"({full.cells_x:.0f} cells on one side, {full.cells_y:.0f} on the other): such cells "
+            "hold no information about the pairing. Use fewer dimensions or more samples."
+        )
+    return sentences
+
+
+def _disagreements(evidence: Evidence) -> list[str]:
+    value, check = evidence.estimate.value, evidence.cross_check
+    sentences = []
+    if check is None:
+        sentences.append("No second estimator was run, so nothing confirms the magnitude.")
+    elif not agree(value, check.estimate.value):
+        sentences.append(
+            f"{check.estimate.estimator} gives {amount(check.estimate.value)}: the two differ by "
+            f"more than {AGREEMENT:.0%}."
+        )
+    apart = [name for name, other in evidence.sweep.items() if not agree(value, other)]
+    if apart:
+        shown = ", ".join(f"{name}: {evidence.sweep[name]:.3f}" for name in apart)
+        sentences.append(f"It depends on the estimator's settings ({shown} nats).")
+    return sentences
+
+
+def _moves(evidence: Evidence) -> list[str]:
+    """Say whether the value still drifts as the sample grows, beyond its noise."""
+    sizes = sorted(evidence.by_size)
+    if len(sizes) < 2:
+        return ["There are too few samples to see whether the value settles as they grow."]
+    drift = evidence.by_size[sizes[-1]] - evidence.by_size[sizes[-2]]
+    value = evidence.estimate.value
+    if abs(drift) <= max(DRIFT * abs(value), evidence.half_width):
+        return []
+    way = "rises" if drift > 0 else "falls"
+    return [
+        f"It still {way} by {amount(abs(drift))} from {sizes[-2]} to {sizes[-1]} samples: it has "
+        "not settled."
+    ]
+
+
+def _support(evidence: Evidence) -> list[str]:
+    check, sentences = evidence.cross_check, []
+    if check is not None:
+        sentences.append(
+            f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
+            f"{amount(check.estimate.value)}."
+        )
+    sentences.append(
+        f"It stays at {evidence.saturation.fraction_of_ceiling:.0%} of its ceiling, and does not "
+        "move with "
+        + ("the estimator's settings or " if evidence.sweep else "")
+        + "the number of samples by more than its noise."
+    )
+    return sentences
+
+
+def agree(one: float, other: float) -> bool:
+    """Return whether two magnitudes differ by at most a quarter of the larger."""
+    return abs(one - other) <= AGREEMENT * max(abs(one), abs(other))
