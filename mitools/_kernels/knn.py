@@ -44,11 +44,11 @@ def side_distance(
 @njit(cache=True, nogil=True)
 def insert(
     distances: Matrix, rows: NDArray[np.int64], distance: float, row: int
-) -> None:  # pragma: no cover - compiled
-    """Put (distance, row) in its place among the k smallest, dropping the largest."""
+) -> float:  # pragma: no cover - compiled
+    """Put (distance, row) among the k smallest, dropping the largest; return the new k-th distance."""
     place = len(distances) - 1
-    if distance > distances[place] or (distance == distances[place] and row > rows[place]):
-        return
+    if distance == distances[place] and row > rows[place]:
+        return distance
     while place > 0 and (
         distances[place - 1] > distance
         or (distances[place - 1] == distance and rows[place - 1] > row)
@@ -58,6 +58,7 @@ def insert(
         place -= 1
     distances[place] = distance
     rows[place] = row
+    return distances[len(distances) - 1]
 
 
 @njit(cache=True, nogil=True)
@@ -95,18 +96,18 @@ def brute_radii(
     distances = np.empty(k)
     rows = np.empty(k, np.int64)
     for i in range(first, last):
+        worst = np.inf
         distances[:] = np.inf
         rows[:] = len(x)
         for j in range(len(x)):
             if j == i:
                 continue
-            worst = distances[-1]
             distance = side_distance(x, i, j, squared, worst)
             if distance > worst:
                 continue
             other = side_distance(y, i, j, squared, worst)
             if other <= worst:
-                insert(distances, rows, max(distance, other), j)
+                worst = insert(distances, rows, max(distance, other), j)
         radii[0, i], radii[1, i] = strict_radii(x, y, i, distances, rows, options)
 
 
