@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -174,6 +175,11 @@ def _fullness(evidence: Evidence) -> list[str]:
             f"the most that {estimate.n_samples} samples can give"
             + (" within their labels." if estimate.parts else ".")
         )
+    elif (bound := _sample_bound(estimate)) and estimate.value > HALF_CEILING * bound:
+        sentences.append(
+            f"The value is above half of {amount(bound)}, the logarithm of the number of samples: "
+            "no estimator can vouch for so much without assumptions."
+        )
     if full.singleton_fraction > SINGLETONS:
         sentences.append(
             f"{full.singleton_fraction:.0%} of the samples are alone in their joint cell "
@@ -181,6 +187,12 @@ def _fullness(evidence: Evidence) -> list[str]:
             "hold no information about the pairing. Use fewer dimensions or more samples."
         )
     return sentences
+
+
+def _sample_bound(estimate: Estimate) -> float:
+    """Return ln n, label-weighted: the order of all that n samples can show (McAllester 2020)."""
+    parts = estimate.parts.values() or (estimate,)
+    return sum(math.log(part.n_samples) * part.n_samples for part in parts) / estimate.n_samples
 
 
 def _disagreements(evidence: Evidence) -> list[str]:

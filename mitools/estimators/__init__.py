@@ -1,1 +1,6 @@
-"""The estimators, one file each."""
+"""The estimators, one method a file, named so that a reader of its paper finds it."""
+
+from mitools.estimators.edge import EDGE
+from mitools.estimators.ksg import KSG
+
+__all__ = ["EDGE", "KSG"]

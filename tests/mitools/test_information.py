@@ -37,7 +37,9 @@ EXPECTED = value(X, Y)
         lambda a: np.ma.masked_array(a, mask=False),
         lambda a: np.broadcast_to(a, a.shape),
     ],
-    ids="array column list rows tuple frame series object longdouble fortran unmasked readonly".split(),
+    ids=(
+        "array column list rows tuple frame series object longdouble fortran unmasked readonly"
+    ).split(),
 )
 def test_every_form_of_the_same_numbers_gives_the_same_bits(given):
     assert value(given(X), given(Y)) == EXPECTED

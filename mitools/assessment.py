@@ -1,0 +1,349 @@
+r"""How far an estimate can be trusted: `assess(x, y, given=..., estimator=...) -> Assessment`.
+
+An estimate of mutual information can be wrong in ways that its value does not show. Hash
+estimators return the same 6 bits for independent and for identical wide layers; every estimator is
+bound by the logarithm of the sample size (McAllester and Stratos 2020); and deterministic maps
+have infinite information, which any finite sample turns into a number near that bound. So `assess`
+asks, in order:
+
+1. *Is there any dependence?* Pairs are permuted within labels. The p value is
+   :math:`(1 + \#\{null \ge observed\}) / (1 + B)`, never 0.
+2. *How much of the value is there without dependence?* Excess = value - mean of the null.
+3. *Can the value say how much?* Ceiling, occupied cells, other settings of the same estimator,
+   fewer samples, and a second estimator of another kind must all leave it where it is.
+
+The half-sampling interval uses samples without replacement (a bootstrap's duplicates look like
+dependence to every estimator here), with :math:`var = \frac{m}{n - m} var_{sub}(m)`. It is an
+interval of the expected estimate, bias included, not of I.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+from mitools import _display
+from mitools._arrays import Part, paired_samples, split_by_label
+from mitools._resampling import permuted_estimates, thinned_estimates
+from mitools.base import Estimate, Matrix, MutualInformationEstimator
+from mitools.estimators import EDGE, KSG
+from mitools.information import as_estimator, estimate_parts
+from mitools.reduction import PCA, Reduced
+from mitools.verdict import CrossCheck, Evidence, Saturation, Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Assessment", "assess"]
+
+#: The cross-check only has to tell dependence from none, so it gets at most this many
+#: permutations.
+CROSS_CHECK_PERMUTATIONS = 50
+
+#: Quarters of the sample drawn, to see where the value goes as n grows.
+QUARTERS = 8
+
+#: From this width of a side on, nearest neighbours are looked for in principal coordinates
+#: instead.
+WIDE = 8
+
+#: How many principal coordinates the automatic cross-check of wide data keeps.
+PRINCIPAL = 4
+
+
+@dataclass(frozen=True, repr=False)
+class Assessment:
+    """An estimate with the evidence for and against it; nats unless named otherwise.
+
+    Attributes:
+        estimate: The estimate.
+        null: Estimates of pairs permuted within labels, with shape (n_permutations,).
+        null_parts: The same for each label (empty without labels).
+        p_value: (1 + permutations at least as large) / (1 + permutations); never 0.
+        interval: Half-sampling interval of the expected estimate, not of I; NaN where the labels
+            have too few samples to be halved.
+        confidence: Its confidence level.
+        saturation: How full the estimator was.
+        sweep: Values under nearby settings, by setting, such as ``{"k=2": 0.35, "k=8": 0.33}``.
+        by_size: Mean estimate by number of samples: a quarter, a half, all.
+        cross_check: A second estimator's answer, with its own null; None if there was none.
+        verdict: What can be said, as a `Verdict` (a string).
+        reasons: Why, in sentences.
+    """
+
+    estimate: Estimate
+    null: Matrix = field(compare=False)
+    null_parts: Mapping[Hashable, Matrix] = field(compare=False)
+    p_value: float
+    interval: tuple[float, float]
+    confidence: float
+    saturation: Saturation
+    sweep: Mapping[str, float]
+    by_size: Mapping[int, float]
+    cross_check: CrossCheck | None
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+    @property
+    def value(self) -> float:
+        """The estimate, in nats."""
+        return self.estimate.value
+
+    @property
+    def bits(self) -> float:
+        """The estimate, in bits."""
+        return self.estimate.bits
+
+    @property
+    def null_mean(self) -> float:
+        """Mean of the permutation null: what this estimator returns without any dependence."""
+        return float(self.null.mean())
+
+    @property
+    def null_sd(self) -> float:
+        """Standard deviation of the permutation null (0 for a single permutation)."""
+        return float(self.null.std(ddof=1)) if len(self.null) > 1 else 0.0
+
+    @property
+    def excess(self) -> float:
+        """The value minus the mean of the null."""
+        return self.value - self.null_mean
+
+    @property
+    def headroom(self) -> float:
+        """Where the value lies between the null's mean (0) and the ceiling (1)."""
+        room = self.estimate.ceiling - self.null_mean
+        return self.excess / room if room > 0 else float("nan")
+
+    def summary(self) -> str:
+        """Return a few lines in nats and bits, the verdict first, the reasons last."""
+        return _display.summary(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return (
+            f"Assessment({self.value:.3f} nats = {self.bits:.3f} bits, null {self.null_mean:.3f} "
+            f"+- {self.null_sd:.3f}, p={self.p_value:.2g}: {self.verdict})"
+        )
+
+    def _repr_html_(self) -> str:
+        return _display.html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and text, ready for JSON; what is not a number becomes None."""
+        return _display.to_dict(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with a row for the whole (label "all") and one for each label."""
+        return _display.to_frame(self)
+
+
+def assess(
+    x: Any,
+    y: Any,
+    *,
+    given: Any = None,
+    estimator: MutualInformationEstimator | None = None,
+    n_permutations: int = 100,
+    cross_check: MutualInformationEstimator | Literal["auto"] | None = "auto",
+    n_halves: int = 20,
+    sweep: bool = True,
+    confidence: float = 0.9,
+    seed: int = 0,
+) -> Assessment:
+    r"""Estimate :math:`I(X; Y)`, or given discrete Z, and say how far to trust it.
+
+    For many pairs at once, ``n_permutations=50, sweep=False`` and a cheap `cross_check` keep it
+    short.
+
+    Args:
+        x: Samples of X, with shape (n, d_x) or (n,), as in `mutual_information`.
+        y: Paired samples of Y, with shape (n, d_y) or (n,).
+        given: Discrete labels, with shape (n,). Permutations and subsets stay within them.
+        estimator: What is assessed; `KSG()` when not given.
+        n_permutations: Shuffled pairings of the null. Dependence is claimed at p <= 0.01, or at
+            the smallest p that so few permutations can reach.
+        cross_check: A second estimator; "auto" takes EDGE for KSG and KSG for all others (on 4
+            principal coordinates when a side is wider than 8); None runs none, and then no
+            magnitude is called usable.
+        n_halves: Half-samples drawn for the interval; at least 2.
+        sweep: Whether to repeat the estimate under nearby settings.
+        confidence: Level of the interval, between 0 and 1.
+        seed: Seed of permutations and subsets. The same input, settings and seed give the same
+            bits.
+
+    Returns:
+        The estimate with its evidence and verdict.
+
+    Raises:
+        TypeError: For data that are not numbers, or something that is no estimator.
+        ValueError: For bad data, or too few permutations or halves.
+
+    Example:
+        >>> import numpy as np
+        >>> from mitools import assess
+        >>> rng = np.random.default_rng(0)
+        >>> assess(rng.normal(size=300), rng.normal(size=300), sweep=False).verdict.value
+        'not distinguishable from independence'
+    """
+    estimator = as_estimator(estimator)
+    _check_settings(n_permutations, n_halves, confidence, cross_check)
+    x, y = paired_samples(x, y)
+    parts = split_by_label(x, y, given)
+    estimate = estimate_parts(parts, estimator)
+    second = _second(estimator, cross_check, max(x.shape[1], y.shape[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
+        null, null_parts = permuted_estimates(estimator, parts, n_permutations, _stream(seed, 0))
+        interval, by_size = _subsets(estimate, parts, n_halves, confidence, seed)
+        swept = _sweep(estimator, parts) if sweep else {}
+        check = _cross_check(second, parts, min(n_permutations, CROSS_CHECK_PERMUTATIONS), seed)
+    evidence = Evidence(
+        estimate=estimate,
+        null_mean=float(null.mean()),
+        p_value=_p_value(null, estimate.value),
+        n_permutations=n_permutations,
+        half_width=(interval[1] - interval[0]) / 2,
+        saturation=_saturation(estimate),
+        cross_check=check,
+        sweep=swept,
+        by_size=by_size,
+    )
+    verdict, reasons = judge(evidence)
+    return Assessment(
+        estimate=estimate,
+        null=null,
+        null_parts={} if given is None else null_parts,
+        p_value=evidence.p_value,
+        interval=interval,
+        confidence=confidence,
+        saturation=evidence.saturation,
+        sweep=swept,
+        by_size=by_size,
+        cross_check=check,
+        verdict=verdict,
+        reasons=reasons,
+    )
+
+
+def _check_settings(
+    n_permutations: int, n_halves: int, confidence: float, cross_check: object
+) -> None:
+    if n_permutations < 1:
+        raise ValueError(
+            f"`n_permutations` must be at least 1, got {n_permutations}. An estimate without its "
+            "null cannot be assessed; 100 resolve p = 0.01."
+        )
+    if n_halves < 2:
+        raise ValueError(f"`n_halves` must be at least 2 to show a spread, got {n_halves}.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1, got {confidence}.")
+    known = cross_check is None or isinstance(cross_check, MutualInformationEstimator)
+    if not known and cross_check != "auto":
+        raise TypeError(
+            f'`cross_check` must be "auto", None or an estimator such as EDGE(), got '
+            f"{cross_check!r}."
+        )
+
+
+def _stream(seed: int, purpose: int) -> np.random.Generator:
+    """Return a generator for each purpose, so that changing one leaves the others alone."""
+    return np.random.default_rng([seed, purpose])
+
+
+def _p_value(null: Matrix, value: float) -> float:
+    # Sums over labels are rounded: a permutation that changes nothing must count as a tie.
+    rounding = 1e-12 * max(1.0, abs(value))
+    return float((1 + (null >= value - rounding).sum()) / (1 + len(null)))
+
+
+def _saturation(estimate: Estimate) -> Saturation:
+    ceiling = estimate.ceiling
+    return Saturation(
+        fraction_of_ceiling=estimate.value / ceiling if 0 < ceiling < np.inf else 0.0,
+        **{
+            name: float(estimate.stats.get(name, np.nan))
+            for name in ("singleton_fraction", "cells_x", "cells_y")
+        },
+    )
+
+
+def _subsets(
+    estimate: Estimate, parts: Sequence[Part], n_halves: int, confidence: float, seed: int
+) -> tuple[tuple[float, float], dict[int, float]]:
+    """Return the half-sampling interval, and the mean estimate by number of samples."""
+    n, estimator = estimate.n_samples, estimate.estimator
+    by_size = {n: estimate.value}
+    halves = thinned_estimates(estimator, parts, 2, n_halves, _stream(seed, 1))
+    if not len(halves):
+        return (float("nan"), float("nan")), by_size
+    by_size[n // 2] = float(halves.mean())
+    quarters = thinned_estimates(estimator, parts, 4, min(QUARTERS, n_halves), _stream(seed, 2))
+    if len(quarters):
+        by_size[n // 4] = float(quarters.mean())
+    thinned = n // 2
+    sd = float(halves.std(ddof=1)) * np.sqrt(thinned / (n - thinned))
+    half_width = float(stdtrit(n_halves - 1, (1 + confidence) / 2)) * sd
+    return (estimate.value - half_width, estimate.value + half_width), dict(
+        sorted(by_size.items())
+    )
+
+
+def _second(
+    estimator: MutualInformationEstimator,
+    cross_check: MutualInformationEstimator | Literal["auto"] | None,
+    width: int,
+) -> MutualInformationEstimator | None:
+    if cross_check != "auto":
+        return cross_check
+    if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind of estimator
+        inner = _second(estimator.estimator, "auto", 1)
+        return None if inner is None else replace(estimator, estimator=inner)
+    if isinstance(estimator, KSG):
+        return EDGE()
+    return KSG() if width <= WIDE else Reduced(KSG(), PCA(PRINCIPAL))
+
+
+def _cross_check(
+    second: MutualInformationEstimator | None,
+    parts: Sequence[Part],
+    n_permutations: int,
+    seed: int,
+) -> CrossCheck | None:
+    if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
+        return None
+    estimate = estimate_parts(parts, second)
+    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3))
+    return CrossCheck(
+        estimate=estimate,
+        null_mean=float(null.mean()),
+        null_sd=float(null.std(ddof=1)) if len(null) > 1 else 0.0,
+        p_value=_p_value(null, estimate.value),
+    )
+
+
+def _sweep(estimator: MutualInformationEstimator, parts: Sequence[Part]) -> dict[str, float]:
+    """Return the values under half and twice the estimator's main setting, where it has one."""
+    return {
+        name: estimate_parts(parts, other).value
+        for name, other in _nearby(estimator).items()
+        if all(len(part.x) >= other.minimum_samples() for part in parts)
+    }
+
+
+def _nearby(estimator: MutualInformationEstimator) -> dict[str, MutualInformationEstimator]:
+    """Return the estimator with half and twice its main setting, by a name for each."""
+    if isinstance(estimator, Reduced):
+        inner = _nearby(estimator.estimator)
+        return {name: replace(estimator, estimator=other) for name, other in inner.items()}
+    if isinstance(estimator, KSG):
+        halved, doubled = max(1, estimator.k // 2), 2 * estimator.k
+        return {f"k={k}": replace(estimator, k=k) for k in (halved, doubled) if k != estimator.k}
+    return {}

@@ -1,0 +1,131 @@
+"""Estimators by text, for commands and configuration files: `parse_estimator("ksg:k=5+pca:4")`.
+
+The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where a setting is
+``name=value`` or the name of a preset:
+
+=========================  ==============================================
+``ksg``                    ``KSG()``
+``ksg:k=5,variant=2``      ``KSG(k=5, variant=2)``
+``edge``                   ``EDGE()``
+``edge:semirobust``        ``EDGE.semirobust()``
+``edge:released=4.4.1``    ``EDGE.released("4.4.1")``
+``ksg+pca:4``              ``Reduced(KSG(), PCA(4))``
+``edge+random:6,seed=1``   ``Reduced(EDGE(), RandomProjection(6, seed=1))``
+=========================  ==============================================
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from mitools.base import MutualInformationEstimator
+from mitools.estimators import EDGE, KSG
+from mitools.messages import unknown
+from mitools.reduction import PCA, RandomProjection, Reduced, Reduction
+
+__all__ = ["parse_estimator"]
+
+ESTIMATORS: Mapping[str, Callable[..., MutualInformationEstimator]] = {"ksg": KSG, "edge": EDGE}
+
+#: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").
+PRESETS: Mapping[str, tuple[str, ...]] = {"edge": ("released", "semirobust")}
+
+REDUCTIONS: Mapping[str, Callable[..., Reduction]] = {"pca": PCA, "random": RandomProjection}
+
+
+def parse_estimator(text: str) -> MutualInformationEstimator:
+    """Return the estimator that `text` describes.
+
+    Args:
+        text: Such as ``"ksg:k=5"``, ``"edge:semirobust"`` or ``"ksg+pca:4"``; case does not
+            matter.
+
+    Returns:
+        The estimator.
+
+    Raises:
+        ValueError: For an unknown name, setting or preset (with the nearest matches), or a bad
+            value.
+
+    Example:
+        >>> from mitools import parse_estimator
+        >>> parse_estimator("ksg:k=5")
+        KSG(k=5)
+    """
+    described, plus, reduced = text.strip().partition("+")
+    estimator = _estimator(described)
+    return Reduced(estimator, _reduction(reduced)) if plus else estimator
+
+
+def _estimator(text: str) -> MutualInformationEstimator:
+    name, settings = _parts(text)
+    if name not in ESTIMATORS:
+        raise ValueError(unknown("estimator", name, ESTIMATORS))
+    presets = PRESETS.get(name, ())
+    for setting, value in settings:
+        if setting in presets:
+            if len(settings) > 1:
+                raise ValueError(
+                    f"{text!r}: the preset {setting!r} fixes every setting; give it alone."
+                )
+            arguments = () if value is None else (value,)
+            return _made(text, getattr(ESTIMATORS[name], setting), arguments, {})
+    return _made(text, ESTIMATORS[name], (), _settings(name, settings, presets))
+
+
+def _reduction(text: str) -> Reduction:
+    name, settings = _parts(text)
+    if name not in REDUCTIONS:
+        raise ValueError(unknown("reduction", name, REDUCTIONS))
+    positional = [setting for setting, value in settings[:1] if value is None]
+    named = _settings(name, settings[len(positional) :], ())
+    if positional:
+        named["n_components"] = _value(positional[0])
+    if not isinstance(named.get("n_components"), int):
+        raise ValueError(f"{text!r} must say how many components to keep, such as '{name}:4'.")
+    reduction: Reduction = _made(text, REDUCTIONS[name], (), named)
+    return reduction
+
+
+def _parts(text: str) -> tuple[str, list[tuple[str, str | None]]]:
+    """Split "name:a=1,b" into the name and [("a", "1"), ("b", None)]."""
+    name, _, rest = text.strip().lower().partition(":")
+    settings = []
+    for item in filter(None, (piece.strip() for piece in rest.split(","))):
+        setting, equals, value = item.partition("=")
+        settings.append((setting.strip(), value.strip() if equals else None))
+    return name.strip(), settings
+
+
+def _settings(
+    name: str, settings: list[tuple[str, str | None]], presets: Sequence[str]
+) -> dict[str, Any]:
+    """Return keyword arguments, each checked to be a setting of what `name` stands for."""
+    made: Any = {**ESTIMATORS, **REDUCTIONS}[name]
+    known = [item.name for item in fields(made) if item.init]
+    for setting, value in settings:
+        if setting not in known:
+            raise ValueError(unknown(f"setting of {name}", setting, [*known, *presets]))
+        if value is None:
+            raise ValueError(f"The setting {setting!r} of {name} needs a value: '{setting}=...'.")
+    return {setting: _value(value or "") for setting, value in settings}
+
+
+def _value(text: str) -> Any:
+    """Return numbers, booleans and None as such, and everything else as text."""
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text, text))
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _made(
+    text: str, maker: Callable[..., Any], arguments: tuple[Any, ...], settings: dict[str, Any]
+) -> Any:
+    try:
+        return maker(*arguments, **settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{text.strip()!r} is not a usable setting: {error}") from error
