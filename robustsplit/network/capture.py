@@ -1,0 +1,327 @@
+"""Read a network's activations: a context manager that copies or reduces them inside the hooks.
+
+A tensor that a hook merely keeps is rewritten by the next in-place operation: every torchvision
+AlexNet and VGG16 convolution would be captured after its ReLU on a CPU, and before it where
+`.cpu()` copies. So hooks copy at once. Rows count only once the whole forward pass is through, so
+a pass that raises leaves no layer longer than another.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from mitools.messages import unknown
+from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
+from robustsplit.network.models import call, eager, eval_mode, first_tensor, unwrap
+from robustsplit.network.pairs import Pair
+from robustsplit.network.reduce import Reduction, bound
+from robustsplit.network.trace import Call, trace
+
+__all__ = ["Activations", "Point", "capture", "collect"]
+
+Point = Literal["post", "pre"]
+
+
+class Activations(Mapping[str, Tensor]):
+    """What was captured: layer name -> tensor of shape (n, d), rows in the order of the passes.
+
+    Attributes:
+        layers: The layers, in execution order.
+        pairs: The consecutive ones, with whether they are connected.
+        sources: Per layer, which tensor was read: "output", or "input of NAME".
+        point: "post" or "pre", as asked.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        pairs: Sequence[Pair],
+        sources: Mapping[str, str],
+        point: Point,
+    ) -> None:
+        self.layers = tuple(layers)
+        self.pairs = tuple(pairs)
+        self.sources = dict(sources)
+        self.point = point
+        self._chunks: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows captured so far."""
+        chunks = next(iter(self._chunks.values()), [])
+        return sum(len(chunk) for chunk in chunks)
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._chunks:
+            raise KeyError(unknown("captured layer", name, self._chunks))
+        chunks = self._chunks[name]
+        if not chunks:
+            raise RuntimeError(
+                "Nothing was captured: call the model inside the `with` block, as `model(x)`; "
+                "`model.forward(x)` does not run hooks."
+            )
+        if len(chunks) > 1:
+            chunks[:] = [torch.cat(chunks)]
+        return chunks[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._chunks)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __repr__(self) -> str:
+        return f"Activations({len(self)} layers, {self.n_samples} samples, point={self.point!r})"
+
+    def numpy(self) -> dict[str, NDArray[Any]]:
+        """Return the activations as arrays of shape (n, d)."""
+        return {name: np.asarray(self[name].cpu().numpy()) for name in self}
+
+    def _append(self, rows: Mapping[str, Tensor]) -> None:
+        for name, chunk in self._chunks.items():
+            chunk.append(rows[name])
+
+
+@contextmanager
+def capture(
+    model: nn.Module,
+    example: Any,
+    layers: LayerSelection = None,
+    *,
+    point: Point = "post",
+    reduce: Reduction | None = None,
+    shortcuts: Shortcuts = "exclude",
+    device: torch.device | str | None = "cpu",
+) -> Iterator[Activations]:
+    """Capture the activations of every forward pass made inside the block.
+
+    Inside, the model is in eval mode and compiled code runs eagerly; on any exit, each module gets
+    its mode back and every hook is gone. Adversarial inputs must be made before: an attack's own
+    forward passes would be captured too.
+
+    Args:
+        model: Any torch model, wrapped or compiled or not.
+        example: A batch for one trial pass, which finds the layers and their order.
+        layers: As for `weight_layers`: None, names and globs, a position or slice, or a function.
+        point: "post" for f^(j) = sigma(W h + b), taken as what the next weight layer receives,
+            after activation, pooling and residual addition; a layer that the next one does not
+            depend on, the last layer, and blocks give their output. "pre" for the module's own
+            output.
+        reduce: None (flatten), "gap" (average over positions), a `Sketch`, or a callable
+            from (b, ...) to (b, d).
+        shortcuts: Whether projections on residual shortcuts are layers.
+        device: Where rows are kept; None for where they are made.
+
+    Yields:
+        The activations: float32 (float64 for float64 models), shape (n, d) per layer.
+
+    Raises:
+        ValueError: For unknown or uncalled layers, a first axis that is not the batch, or a
+            `reduce` that does not return (b, d).
+        RuntimeError: When a pass does not call a layer, or a DataParallel copy runs instead.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> with torch.no_grad(), capture(net, torch.zeros(2, 3)) as activations:
+        ...     _ = net(torch.randn(5, 3))
+        >>> {name: tuple(rows.shape) for name, rows in activations.items()}
+        {'0': (5, 4), '2': (5, 2)}
+    """
+    if point not in ("post", "pre"):
+        raise ValueError(f"`point` must be 'post' or 'pre', got {point!r}.")
+    root = unwrap(model)
+    activations, taps = _plan(root, example, layers, point, reduce, shortcuts)
+    recorder = _Recorder(root, activations, None if device is None else torch.device(device))
+    with ExitStack() as stack:
+        stack.enter_context(eager())
+        stack.enter_context(eval_mode(root))
+        recorder.attach(taps, stack)
+        yield activations
+
+
+def collect(
+    model: nn.Module,
+    inputs: Tensor,
+    layers: LayerSelection = None,
+    *,
+    batch_size: int = 256,
+    point: Point = "post",
+    reduce: Reduction | None = None,
+    shortcuts: Shortcuts = "exclude",
+    progress: Callable[[int], object] | None = None,
+) -> Activations:
+    """Capture the activations of `inputs`, batch by batch, without gradients.
+
+    Args:
+        model: Any torch model that takes one tensor.
+        inputs: Shape (n, ...), on any device.
+        layers: As for `capture`, like all that is not listed here.
+        batch_size: Rows per forward pass. Kernels depend on it, so values agree across batch sizes
+            to rounding, not to the bit.
+        point: See `capture`.
+        reduce: See `capture`.
+        shortcuts: See `capture`.
+        progress: Called with the number of rows done after each batch.
+
+    Returns:
+        The activations, rows in the order of `inputs`.
+    """
+    if len(inputs) == 0:
+        raise ValueError("`inputs` is empty; at least one row is needed.")
+    root = unwrap(model)
+    target = next((p.device for p in root.parameters()), inputs.device)
+    context = capture(root, inputs, layers, point=point, reduce=reduce, shortcuts=shortcuts)
+    with torch.no_grad(), context as activations:
+        for batch in inputs.split(batch_size):
+            call(root, batch.to(target))
+            if progress is not None:
+                progress(len(batch))
+    return activations
+
+
+class _Tap:
+    """Where one layer's values are read: the input or the output of a pass of a module."""
+
+    def __init__(
+        self, key: str, at: Call, side: Literal["input", "output"], reduce: Reduction | None
+    ) -> None:
+        self.key, self.at, self.side = key, at, side
+        weights = [p.ndim for p in at.module.parameters(recurse=False) if p.ndim >= 2]
+        # A module that multiplies by a matrix works on the last axis, by a kernel on the second.
+        self.reduce = bound(reduce, key, max(weights) == 2 if weights else None)
+
+
+def _plan(
+    root: nn.Module,
+    example: Any,
+    layers: LayerSelection,
+    point: Point,
+    reduce: Reduction | None,
+    shortcuts: Shortcuts,
+) -> tuple[Activations, list[_Tap]]:
+    """Decide what to read where. The trace is dropped on return, with its autograd graph."""
+    network = Network(trace(root, example), shortcuts=shortcuts)
+    chosen = network.select(layers)
+    if not chosen:
+        raise ValueError(
+            f"No layer was selected of {type(root).__name__}, which has "
+            f"{len(network.main)} weight layers; see robustsplit.network.list_layers."
+        )
+    taps, sources = [], {}
+    for entry in chosen:
+        weighted = network.is_layer(entry) or id(entry) in network.parallel
+        following = network.after(entry) if point == "post" and weighted else None
+        if following is None:
+            taps.append(_Tap(entry.key, entry, "output", reduce))
+            sources[entry.key] = "output"
+        else:
+            taps.append(_Tap(entry.key, following, "input", reduce))
+            sources[entry.key] = f"input of {following.key}"
+    described = [network.layer(entry) for entry in chosen]
+    return Activations(described, network.pairs(chosen), sources, point), taps
+
+
+class _Recorder:
+    """The hooks of one capture, and the rows of the forward pass that is under way."""
+
+    def __init__(
+        self, root: nn.Module, activations: Activations, device: torch.device | None
+    ) -> None:
+        self.root, self.activations, self.device = root, activations, device
+        self.rows: dict[str, Tensor] | None = None  # None outside a pass of the whole model
+        self.passes: dict[int, int] = {}
+        self.batch = 0
+        self.warned = False
+
+    def attach(self, taps: Sequence[_Tap], stack: ExitStack) -> None:
+        """Register the hooks until `stack` closes."""
+        stack.enter_context(self.root.register_forward_pre_hook(self.begin, with_kwargs=True))
+        by_module: dict[int, list[_Tap]] = {}
+        for tap in taps:
+            by_module.setdefault(id(tap.at.module), []).append(tap)
+        for group in by_module.values():
+            self._watch(group, stack)
+        stack.enter_context(self.root.register_forward_hook(self.finish))
+
+    def _watch(self, taps: list[_Tap], stack: ExitStack) -> None:
+        target = taps[0].at.module
+
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if module is not target:
+                raise RuntimeError(
+                    "A DataParallel copy of the model ran inside `capture`, where rows would come "
+                    "out of order. Call `unwrap(model)(x)` inside the block instead."
+                )
+            self.passes[id(target)] = self.passes.get(id(target), 0) + 1
+            self.read(taps, "input", (args, kwargs))
+
+        def after(module: nn.Module, args: Any, output: Any) -> None:
+            self.read(taps, "output", output)
+
+        stack.enter_context(target.register_forward_pre_hook(before, with_kwargs=True))
+        stack.enter_context(target.register_forward_hook(after))
+
+    def begin(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        """Start a pass of the whole model, forgetting one that did not end."""
+        probe = first_tensor((args, kwargs))
+        self.batch = 0 if probe is None else len(probe)
+        self.rows = {}
+        self.passes = {}
+
+    def read(self, taps: list[_Tap], side: str, value: Any) -> None:
+        """Copy or reduce what the taps on this side of this pass ask for."""
+        if self.rows is None:
+            return  # a part of the model was called by itself
+        for tap in taps:
+            if tap.side == side and tap.at.number == self.passes[id(tap.at.module)]:
+                self.rows[tap.key] = self.keep(tap, value)
+
+    def keep(self, tap: _Tap, value: Any) -> Tensor:
+        """Reduce one activation and copy the result."""
+        tensor = first_tensor(value)
+        if tensor is None:
+            raise ValueError(
+                f"The {tap.side} of {tap.at.key!r} holds no tensor (got {type(value).__name__})."
+            )
+        tensor = tensor.detach()
+        if tensor.shape[:1] != (self.batch,):
+            raise ValueError(
+                f"The {tap.side} of {tap.at.key!r} has shape {tuple(tensor.shape)} for a batch "
+                f"of {self.batch}: its first axis is not the batch, so it has no rows to pair "
+                "with those of other layers. Leave it out, or name a block around it whose output "
+                "has the batch first."
+            )
+        reduced = tap.reduce(tensor)
+        if reduced.ndim != 2 or len(reduced) != self.batch:
+            raise ValueError(
+                f"`reduce` must return shape ({self.batch}, d) for layer {tap.key!r}, got "
+                f"{tuple(reduced.shape)} from {tuple(tensor.shape)}."
+            )
+        if tensor.dtype in (torch.float16, torch.bfloat16) and not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"Activations are {str(tensor.dtype).removeprefix('torch.')}, which has few "
+                "distinct values: expect ties, which nearest-neighbour estimates cannot resolve.",
+                stacklevel=2,
+            )
+        dtype = torch.float64 if reduced.dtype == torch.float64 else torch.float32
+        return reduced.to(self.device or reduced.device, dtype, copy=True)
+
+    def finish(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Count the pass, now that it is through."""
+        rows, self.rows = self.rows or {}, None
+        missing = [name for name in self.activations if name not in rows]
+        if missing:
+            raise RuntimeError(
+                f"This forward pass did not call {', '.join(map(repr, missing))}, which the trial "
+                "pass did call. A network whose path depends on its input needs one per path."
+            )
+        self.activations._append(rows)

@@ -1,0 +1,117 @@
+"""What can be asked of any torch model from outside: unwrapping, names, modes, nested tensors.
+
+Everything here leaves a model as it was found.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "call",
+    "canonical",
+    "eager",
+    "eval_mode",
+    "first_tensor",
+    "module_names",
+    "tensors_in",
+    "unwrap",
+]
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the module inside `torch.compile`, DataParallel and DistributedDataParallel.
+
+    The wrappers share their parameters with it, so what is done to one is done to the other.
+
+    Args:
+        model: Any module, wrapped any number of times.
+
+    Returns:
+        The innermost module; `model` itself when it is not wrapped.
+    """
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        if isinstance(model, wrappers):
+            model = model.module
+        elif is_compiled_wrapper(model):
+            model = model._orig_mod  # type: ignore[assignment]
+        else:
+            return model
+
+
+def is_compiled_wrapper(module: nn.Module) -> bool:
+    """Whether `module` is what `torch.compile(module)` returns."""
+    return isinstance(module._modules.get("_orig_mod"), nn.Module)
+
+
+def canonical(name: str) -> str:
+    """Return a module's or tensor's name without the parts that `torch.compile` puts in."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
+def module_names(root: nn.Module) -> dict[str, nn.Module]:
+    """Return every module of an unwrapped model by its canonical name (the root is "")."""
+    return {
+        canonical(name): module
+        for name, module in root.named_modules()
+        if not is_compiled_wrapper(module)
+    }
+
+
+def call(model: nn.Module, example: Any) -> Any:
+    """Call a model with an example: a tensor, a tuple of arguments, or a mapping of keywords."""
+    if isinstance(example, Mapping):
+        return model(**example)
+    if isinstance(example, tuple | list):
+        return model(*example)
+    return model(example)
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors of nested tuples, lists, mappings and dataclasses, in their order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from tensors_in(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from tensors_in(getattr(value, field.name))
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """Return the first floating tensor in a structure, else the first tensor, else None."""
+    found = list(tensors_in(value))
+    return next((t for t in found if t.is_floating_point()), found[0] if found else None)
+
+
+@contextmanager
+def eval_mode(root: nn.Module) -> Iterator[None]:
+    """Put every module in eval mode, and give each its own flag back afterwards."""
+    # Flags are set one by one: `train()` may be overridden, and mixed modes must survive.
+    flags = [(module, module.training) for module in root.modules()]
+    try:
+        for module, _ in flags:
+            module.training = False
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag
+
+
+def eager() -> AbstractContextManager[Any]:
+    """Make compiled code run as plain Python, so that hooks added after compilation are seen."""
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        return nullcontext()  # nothing was compiled, or torch < 2.6
+    return torch.compiler.set_stance("force_eager")
