@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mitools.base import Estimate
     from mitools.estimators.edge import EDGE
 
-__all__ = ["Block", "CountState", "Table"]
+__all__ = ["Block", "Codes", "CountState", "Table"]
 
 Codes = NDArray[np.uint64]
 Table = tuple[Codes, NDArray[np.int64]]
@@ -44,11 +44,14 @@ class Block:
         """Whether y's labels lead the joint code, before the cells of x."""
         return self.y.discrete and not self.x.discrete
 
+    def steps(self, grid: Grid) -> NDArray[np.int64]:
+        """Return how deep each side's cells are nested, with shape (2,); labels are not."""
+        return np.array([0 if side.discrete else grid.steps for side in (self.x, self.y)])
+
     def low_bits(self, steps: int) -> int:
         """How many bits the trailing side takes in a code that is not interleaved."""
         if self.x.discrete and self.y.discrete:
-            assert self.y.labels is not None
-            return max(int(len(self.y.labels) - 1).bit_length(), 1)
+            return max((self.y.n_cells(0) - 1).bit_length(), 1)
         return steps
 
     def join(self, x_codes: Codes, y_codes: Codes, steps: int) -> Table:
@@ -113,7 +116,7 @@ class CountState:
         x, y = paired_samples(x, y)
         self._check_width("x", x.shape[1])
         self._check_width("y", y.shape[1])
-        return self._add(self._count(x, y), len(x))
+        return self._add(self.count(x, y), len(x))
 
     def merge(self, other: CountState) -> CountState:
         """Return the state that counted what either did.
@@ -182,7 +185,10 @@ class CountState:
         estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
         return cls(estimator, tuple(blocks), tuple(tables), int(arrays["n_samples"]))
 
-    def _count(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Any:
+    def count(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[tuple[Table, ...], ...]:
+        """Return the tables of validated rows by themselves."""
         tables = []
         for block in self.blocks:
             u, v = block.x.coordinates(x), block.y.coordinates(y)
@@ -194,7 +200,7 @@ class CountState:
             )
         return tuple(tables)
 
-    def _add(self, tables: Any, n: int) -> CountState:
+    def _add(self, tables: tuple[tuple[Table, ...], ...], n: int) -> CountState:
         if self.n_samples == 0:
             return replace(self, tables=tables, n_samples=n)
         merged = tuple(

@@ -30,23 +30,27 @@ class CanonicalDirections:
     significant: int
 
     @classmethod
-    def fit(cls, x: Matrix, y: Matrix) -> CanonicalDirections:
+    def fit(
+        cls, x: Matrix, y: Matrix, seed: int = 0, discrete: tuple[bool, ...] = (False, False)
+    ) -> CanonicalDirections:
         """Solve canonical correlation analysis on `x`, shape (n, p), and `y`, shape (n, q).
 
         A pair counts as significant when its squared correlation lies above the upper edge of the
         spectrum of independent data (Wachter 1980), with a = p/n and b = q/n:
-        a + b - 2ab + 2 sqrt(a (1 - a) b (1 - b)).
+        a + b - 2ab + 2 sqrt(a (1 - a) b (1 - b)). A discrete side enters by its indicator columns, which
+        makes the other side's directions those of linear discriminant analysis.
         """
         n = len(x)
-        u, whiten_x = _whiten(x)
-        v, whiten_y = _whiten(y)
+        (u, to_x), (v, to_y) = (
+            _whiten(_indicators(rows) if labels else rows, seed)
+            for rows, labels in zip((x, y), discrete, strict=True)
+        )
         left, correlations, right = np.linalg.svd(u.T @ v / n, full_matrices=False)
-        a, b = min(u.shape[1] / n, 0.5), min(v.shape[1] / n, 0.5)
+        a, b = (min(whitened.shape[1] / n, 0.5) for whitened in (u, v))
         edge = a + b - 2 * a * b + 2 * np.sqrt(a * (1 - a) * b * (1 - b))
-        # The largest eigenvalue fluctuates around the edge on the scale n^(-2/3).
-        edge = edge * (1 + 2 * n ** (-2 / 3) / max(a, b) ** (1 / 3)) if n else 1.0
-        significant = int((correlations**2 > edge).sum())
-        return cls(whiten_x @ left, whiten_y @ right.T, significant)
+        # The largest one fluctuates around the edge on the scale n^(-2/3).
+        edge *= 1 + 2 * n ** (-2 / 3) / max(a, b, 1 / n) ** (1 / 3)
+        return cls(to_x @ left, to_y @ right.T, int((correlations**2 > edge).sum()))
 
 
 def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
@@ -69,12 +73,21 @@ def _spread_of(rows: Matrix) -> Matrix:
     return np.where(spread > 0, spread, np.inf)
 
 
-def _whiten(rows: Matrix) -> tuple[Matrix, Matrix]:
-    """Return whitened rows, and the map from centred rows to them; null directions are dropped."""
-    n = len(rows)
-    centred = rows - rows.mean(axis=0)
+def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:
+    """Return whitened rows, and the map from the columns to them; null directions are dropped."""
+    n, width = rows.shape
+    scaling = np.diag(1 / _spread_of(rows)) if width <= WIDEST else None
+    mixing = random_directions(rows, WIDEST, seed) if scaling is None else scaling
+    mixed = rows @ mixing
+    centred = mixed - mixed.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred / n)
-    keep = values > max(values[-1], 0.0) * 1e-10
-    keep &= values > 0
+    keep = values > max(float(values[-1]), 0.0) * 1e-10
     transform = vectors[:, keep] / np.sqrt(values[keep])
-    return centred @ transform, transform
+    return centred @ transform, mixing @ transform
+
+
+def _indicators(rows: Matrix) -> Matrix:
+    """Return one 0/1 column per distinct row but the last; whitening drops what is redundant."""
+    _, codes = np.unique(rows, axis=0, return_inverse=True)
+    codes = codes.reshape(-1)
+    return (codes[:, None] == np.arange(max(int(codes.max()), 1))).astype(np.float64)

@@ -38,16 +38,22 @@ class Side:
 
     @classmethod
     def fit(cls, rows: Matrix, projection: Matrix | None = None) -> Side:
-        """Learn labels or quantiles from `rows`, with shape (n, d)."""
-        if projection is None:
-            labels = _labels(rows)
-            if labels is not None:
-                return cls(None, (), labels)
-        else:
+        """Learn the quantiles of `rows`, with shape (n, d), or of their projections."""
+        if projection is not None:
             rows = rows @ projection
         # Even strides through all rows: sorted or drifting data are covered as well as shuffled ones.
         chosen = _strided(rows, KNOTS)
         return cls(projection, tuple(np.sort(column) for column in chosen.T))
+
+    @classmethod
+    def discrete_or_none(cls, rows: Matrix) -> Side | None:
+        """Return labels if the distinct rows repeat so often that the side is discrete, else None."""
+        labels = _labels(rows)
+        return None if labels is None else cls(None, (), labels)
+
+    def n_cells(self, steps: int) -> int:
+        """Return how many finest cells there are: labels, or 2^steps."""
+        return 1 << steps if self.labels is None else len(self.labels)
 
     @property
     def discrete(self) -> bool:

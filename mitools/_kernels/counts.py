@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["compress", "heap_counts", "nested_information", "pair_counts", "split_codes"]
+__all__ = ["clipped_information", "compress", "heap_counts", "mean_neighbor_distances", "row_codes", "nested_information", "split_codes", "table_at_depth"]
 
 
 @njit(cache=True, nogil=True)
@@ -86,6 +86,16 @@ def _shared_steps(codes, steps, bits):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @njit(cache=True, nogil=True)
+def _at(table, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Look up f(count); beyond the table, psi by its asymptotic series, or log if f(1) = 0."""
+    if count < len(table):
+        return table[count]
+    inverse = 1.0 / count
+    correction = inverse * (0.5 + inverse / 12.0) if table[1] < 0.0 else 0.0
+    return np.log(count) - correction
+
+
+@njit(cache=True, nogil=True)
 def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occupancies):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     r"""Return the mean local log-ratio when each sample uses its smallest cell with enough samples.
 
@@ -99,11 +109,11 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
         x_heap: Counts of x's cells at each depth.
         y_heap: Counts of y's cells at each depth.
         steps: Depths of x's and of y's codes, with shape (2,); 0 for labels.
-        table: :math:`f(0), \ldots, f(n)`.
+        table: :math:`f(0), f(1), \ldots`, either psi or log, as far as it is worth storing.
         occupancies: The values of :math:`k`, increasing, with shape (K,).
 
     Returns:
-        The means in nats, shape (K,), and for the smallest k: joint cells used, samples alone in theirs.
+        The means in nats, with shape (K,).
     """
     m, n_k = len(codes), len(occupancies)
     x_steps, y_steps = steps[0], steps[1]
@@ -114,7 +124,6 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
     for i in range(m):
         total += counts[i]
     sums = np.zeros(n_k)
-    cells, alone = 0, 0
     here = np.empty(n_k, np.int64)
     stack = np.empty((4 * depth + 8, 4), np.int64)  # low, high, depth, samples
     start = 0
@@ -157,24 +166,56 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
             x_level, y_level = min(level, x_steps), min(level, y_steps)
             n_x = x_heap[(1 << x_level) + (sides[0, low] >> (x_steps - x_level))]
             n_y = y_heap[(1 << y_level) + (sides[1, low] >> (y_steps - y_level))]
-            term = table[weight] - table[n_x] - table[n_y] + table[total]
+            term = _at(table, weight) - _at(table, n_x) - _at(table, n_y) + _at(table, total)
             for a in range(n_k):
                 if here[a] > 0 and (root or weight >= occupancies[a]):
                     sums[a] += here[a] * term
-                    if a == 0:
-                        cells += 1
-                        alone += 1 if weight == 1 else 0
             root = False
-    return sums / total, cells, alone
+    return sums / total
 
 
 @njit(cache=True, nogil=True)
-def pair_counts(counts, x_counts, y_counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    r"""Return the chi-square ratio :math:`\sum_{ij} N_{ij}^2 / (N_i M_j)` of one table of counts."""
-    ratio = 0.0
-    for i in range(len(counts)):
-        ratio += counts[i] * (counts[i] / (x_counts[i] * y_counts[i]))
-    return ratio
+def table_at_depth(codes, counts, sides, x_heap, y_heap, steps, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    r"""Describe the plain contingency table of the cells at one depth.
+
+    Returns:
+        The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of x, of y, joint ones, the samples alone in
+        theirs, and the entropies of x's and y's cells in nats, as shape (7,).
+    """
+    out = np.zeros(7)
+    total = np.int64(0)
+    for i in range(len(codes)):
+        total += counts[i]
+    x_depth, y_depth = min(depth, steps[0]), min(depth, steps[1])
+    start = 0
+    while start < len(codes):
+        x = sides[0, start] >> (steps[0] - x_depth)
+        y = sides[1, start] >> (steps[1] - y_depth)
+        together, end = counts[start], start + 1
+        while (
+            end < len(codes)
+            and sides[0, end] >> (steps[0] - x_depth) == x
+            and sides[1, end] >> (steps[1] - y_depth) == y
+        ):
+            together += counts[end]
+            end += 1
+        n_x, n_y = x_heap[(1 << x_depth) + x], y_heap[(1 << y_depth) + y]
+        out[0] += (together / n_x) * (together / n_y)
+        out[3] += 1
+        if together == 1:
+            out[4] += 1
+        start = end
+    for side in range(2):
+        heap = x_heap if side == 0 else y_heap
+        first = 1 << (x_depth if side == 0 else y_depth)
+        last = 2 * first if steps[side] > 0 else len(heap)
+        entropy = 0.0
+        for node in range(first, last):
+            if heap[node] > 0:
+                out[1 + side] += 1
+                entropy += heap[node] * (np.log(total) - np.log(heap[node]))
+        out[5 + side] = entropy / total
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -231,7 +272,12 @@ def clipped_information(joint, x_counts, y_counts, n, lower, upper):  # type: ig
         while end < n and joint[end] == code:
             end += 1
         together = end - start
-        ratio = np.log2(together) + np.log2(n) - np.log2(x_counts[code // width]) - np.log2(y_counts[code % width])
+        ratio = (
+            np.log2(together)
+            + np.log2(n)
+            - np.log2(x_counts[code // width])
+            - np.log2(y_counts[code % width])
+        )
         value += together * min(max(ratio, lower), upper)
         cells += 1
         alone += 1 if together == 1 else 0
