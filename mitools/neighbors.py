@@ -18,7 +18,7 @@ from mitools._kernels.knn import brute_counts, brute_radii
 from mitools._kernels.margins import margin, margin_counts
 from mitools._kernels.strips import lay_out, strip_counts, strip_length
 from mitools._kernels.threads import over_points
-from mitools._kernels.tree import build_tree, tree_counts, tree_radii
+from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
 
 __all__ = ["Automatic", "BruteForce", "KDTree", "NeighborSearch", "Strips"]
 
@@ -101,7 +101,7 @@ class KDTree(NeighborSearch):
 
     def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
         n_samples, d_x = x.shape
-        tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T))
+        tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), SEARCH_LEAF)
         radii = np.empty((2, n_samples))
         over_points(tree_radii, n_samples, tree, d_x, query.k, query.options, radii, cost=4.0)
         squared = query.options[1]
@@ -114,7 +114,7 @@ def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
     if side.shape[1] == 1 and not squared:
         over_points(margin_counts, len(side), margin(side[:, 0]), radii, counts, cost=0.2)
     else:
-        tree = build_tree(np.ascontiguousarray(side.T))
+        tree = build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
         over_points(tree_counts, len(side), tree, squared, radii, counts, cost=4.0)
     return counts
 
