@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from robustsplit.attacks.base import Attack, Clean
-from robustsplit.attacks.logits import LogitModel, unwrap
+from robustsplit.attacks.logits import LogitModel
+from robustsplit.network import unwrap
 
 __all__ = ["AttackError", "run_guarded", "untouched"]
 
@@ -47,6 +48,8 @@ def run_guarded(
         inputs, labels, label_range = _checked_inputs(inputs, labels, attack.bounds)
         if isinstance(attack, Clean):
             return inputs.clone()
+        # gradients of inputs need no synchronisation between processes, and a compiled model
+        # would be compiled anew for each change of mode
         model = unwrap(model)
         with (
             _seeded(inputs.device, seed, foreign=attack.foreign),

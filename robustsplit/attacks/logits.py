@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LogitModel", "SelectOutput", "unwrap"]
+__all__ = ["LogitModel", "SelectOutput"]
 
 #: Rows that sum to one this closely, without a negative entry, are probabilities, not logits.
 PROBABILITY_TOLERANCE = 1e-5
@@ -90,22 +90,6 @@ class SelectOutput(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the chosen entry."""
         return self.module(*args, **kwargs)[self.key]
-
-
-def unwrap(model: nn.Module) -> nn.Module:
-    """Return the module inside `torch.compile`, DataParallel and DistributedDataParallel.
-
-    Attacks run on it: gradients with respect to inputs need no synchronisation between processes,
-    and a compiled model would be compiled anew for each change of mode.
-    """
-    parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    while True:
-        if isinstance(model, parallel):
-            model = model.module
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
-        else:
-            return model
 
 
 def _two_dimensional(output: Any) -> Tensor:
