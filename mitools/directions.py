@@ -45,12 +45,18 @@ class CanonicalDirections:
             _whiten(_indicators(rows) if labels else rows, seed)
             for rows, labels in zip((x, y), discrete, strict=True)
         )
+        if u.shape[1] == 0 or v.shape[1] == 0:  # a constant side: any direction will do
+            return cls(random_directions(x, 1, seed), random_directions(y, 1, seed), 0)
         left, correlations, right = np.linalg.svd(u.T @ v / n, full_matrices=False)
+        right = right.T
+        # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
+        skew = ((u @ left) ** 3).sum(axis=0) + ((v @ right) ** 3).sum(axis=0)
+        left, right = left * np.where(skew < 0, -1, 1), right * np.where(skew < 0, -1, 1)
         a, b = (min(whitened.shape[1] / n, 0.5) for whitened in (u, v))
         edge = a + b - 2 * a * b + 2 * np.sqrt(a * (1 - a) * b * (1 - b))
         # The largest one fluctuates around the edge on the scale n^(-2/3).
         edge *= 1 + 2 * n ** (-2 / 3) / max(a, b, 1 / n) ** (1 / 3)
-        return cls(to_x @ left, to_y @ right.T, int((correlations**2 > edge).sum()))
+        return cls(to_x @ left, to_y @ right, int((correlations**2 > edge).sum()))
 
 
 def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:

@@ -2,6 +2,7 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -36,10 +37,14 @@ NARROW = 3
 SHUFFLED = 1 << 15
 #: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions, and adds noise.
 HEAVIEST = 3.0
+#: Shuffled samples, in all, that a kept null rests on per member; and how many nulls are kept.
+EFFORT, KEPT = 1 << 14, 256
 #: psi or log is stored up to here, and computed beyond.
 STORED = 1 << 16
 #: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its memory.
 STREAM_STEPS = 9
+
+_NULLS: dict[bytes, Matrix] = {}
 
 
 class Part(NamedTuple):
@@ -287,22 +292,25 @@ class EDGE(MutualInformationEstimator):
         found = CanonicalDirections.fit(x, y, self.seed, tuple(side is not None for side in sides))
         if any(sides):
             r = max(1, min(r, found.significant))
-            a = sides[0] or Side.fit(hashed_x, found.x[:, :r])
-            b = sides[1] or Side.fit(hashed_y, found.y[:, :r])
+            a, b = (
+                side or Side.fit(rows, directions[:, :r])
+                for side, rows, directions in zip(
+                    sides, (hashed_x, hashed_y), (found.x, found.y), strict=True
+                )
+            )
             return (self._block(a, b, steps),)
         return tuple(
             self._block(
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
                 Side.fit(hashed_y, found.y[:, j : j + 1]),
                 steps,
-                j,
             )
             for j in range(max(1, min(found.significant, self.pairs)))
         )
 
-    def _block(self, x: Side, y: Side, steps: int, number: int = 0) -> Block:
+    def _block(self, x: Side, y: Side, steps: int) -> Block:
         width = max(x.dimensions, y.dimensions)
-        rng = np.random.default_rng([self.seed, number])
+        rng = np.random.default_rng([self.seed, 0])
         grids = []
         for member in range(self.members):
             scale = 2.0 ** (-(member + 0.5) / self.members)
@@ -347,16 +355,42 @@ class EDGE(MutualInformationEstimator):
         return raw
 
     def _nulls(self, block: Block, heaps: list[list[NDArray[np.int64]]], n: int) -> Matrix:
-        """Return the mean over shuffled pairings of the same margins, for each occupancy."""
+        """Return the mean over shuffled pairings of the same margins, for each occupancy.
+
+        It depends on the margins' counts alone, which for columns without ties are the same for every data
+        set and every pair of directions: such nulls are kept, and so may rest on more shuffles.
+        """
+        if block.x.dimensions > 1 or block.y.dimensions > 1:
+            return self._shuffled(block, heaps, n, 1)
+        key = hashlib.sha256(repr((self, n, block.x.discrete, block.y.discrete)).encode())
+        for grid, pair in zip(block.grids, heaps, strict=True):
+            key.update(repr((grid.scale, grid.steps)).encode())
+            for heap in pair:
+                key.update(heap.tobytes() + b"|")
+        known = _NULLS.get(key.digest())
+        if known is None:
+            repeats = int(np.clip(EFFORT // n, 1, 16))
+            known = self._shuffled(block, heaps, n, repeats)
+            if len(_NULLS) >= KEPT:
+                _NULLS.pop(next(iter(_NULLS)), None)
+            _NULLS[key.digest()] = known
+        return known
+
+    def _shuffled(
+        self, block: Block, heaps: list[list[NDArray[np.int64]]], n: int, repeats: int
+    ) -> Matrix:
         nulls = []
         drawn = min(n, SHUFFLED)
+        repeats *= self.members // len(block.grids)
         for number, (grid, pair) in enumerate(zip(block.grids, heaps, strict=True)):
             rng = np.random.default_rng([self.seed, 1, number])
             finest = [h[1 << s :] for h, s in zip(pair, block.steps(grid), strict=True)]
             x_codes, y_codes = (_expanded(counts, n, drawn) for counts in finest)
-            for repeat in range(self.members // len(block.grids)):
+            for repeat in range(repeats):
                 table = block.join(x_codes, rng.permutation(y_codes), grid.steps)
-                if drawn < n or repeat == 0:
+                if drawn == n:
+                    margins = pair
+                elif repeat == 0:
                     margins = _heaps(block, grid, table)
                 nulls.append(self._raw(block, grid, table, margins))
         null: Matrix = np.mean(nulls, axis=0)
