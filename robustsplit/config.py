@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mitools.messages import unknown
 
@@ -94,8 +94,10 @@ class TrainConfig:
     lr: float = setting(0.05, "learning rate", least=0)
     momentum: float = setting(0.9, "for `sgd`", least=0, most=1)
     weight_decay: float = setting(5e-4, "L2 penalty", least=0)
-    optimizer: str = setting("sgd", "`sgd`, `adam` or `adamw`", choices=("sgd", "adam", "adamw"))
-    schedule: str = setting(
+    optimizer: Literal["sgd", "adam", "adamw"] = setting(
+        "sgd", "`sgd`, `adam` or `adamw`", choices=("sgd", "adam", "adamw")
+    )
+    schedule: Literal["constant", "cosine", "step", "one-cycle"] = setting(
         "cosine",
         "`constant`, `cosine`, `step` (a tenth after each third) or `one-cycle`",
         choices=("constant", "cosine", "step", "one-cycle"),
@@ -115,9 +117,9 @@ class AttackConfig:
 
 @dataclass(frozen=True)
 class RobustConfig(TrainConfig):
-    """[robust]: adversarial training, of the robust network and (but for `epochs`) of f_b."""
+    """[robust]: adversarial training of the robust network; the keys of [train] as well."""
 
-    start: str = setting(
+    start: Literal["regular", "scratch"] = setting(
         "regular",
         "train on from the `regular` network, or from `scratch`",
         choices=("regular", "scratch"),
@@ -141,18 +143,17 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
-class Algorithm1Config:
-    """[algorithm1]: T trials of E epochs, with tolerance k."""
+class Algorithm1Config(TrainConfig):
+    """[algorithm1]: T trials of at most `epochs` epochs of adversarial training of f_b."""
 
     trials: int = setting(3, "T", least=1)
-    epochs: int = setting(10, "E, at most, in each trial", least=1)
     tolerance: float = setting(2.0, "k, in percentage points of validation accuracy", least=0)
-    inputs: str = setting(
+    inputs: Literal["adversarial", "clean"] = setting(
         "adversarial",
         "measure on `adversarial` inputs (as published) or on `clean` ones",
         choices=("adversarial", "clean"),
     )
-    protocol: str = setting(
+    protocol: Literal["adaptive", "static"] = setting(
         "adaptive",
         "`adaptive`: attack the weights evaluated; `static`: stored examples (not robustness)",
         choices=("adaptive", "static"),
@@ -164,10 +165,10 @@ class InformationConfig:
     """[mi]: how connectivity is estimated and assessed."""
 
     estimator: str = setting("", "such as `ksg`, `ksg+pca:4`, `edge`; empty: the package's choice")
-    point: str = setting(
+    point: Literal["post", "pre"] = setting(
         "post", "layer outputs `post` or `pre` activation function", choices=("post", "pre")
     )
-    reduce: str = setting(
+    reduce: Literal["none", "gap"] = setting(
         "none", "`none` flattens feature maps, `gap` averages each map", choices=("none", "gap")
     )
     released: bool = setting(
@@ -186,8 +187,10 @@ class InformationConfig:
 class OutputConfig:
     """[output]: figures."""
 
-    unit: str = setting("bits", "`bits` or `nats` in tables and figures", choices=("bits", "nats"))
-    x: str = setting(
+    unit: Literal["bits", "nats"] = setting(
+        "bits", "`bits` or `nats` in tables and figures", choices=("bits", "nats")
+    )
+    x: Literal["depth", "from_output"] = setting(
         "depth",
         "figures run from input to output (`depth`) or as in the paper (`from_output`)",
         choices=("depth", "from_output"),
@@ -316,17 +319,18 @@ def _siblings(kind: type[Any], where: str) -> list[str]:
 def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], label: str) -> Any:
     """Return `value` as the type `hint`, inside its range, or say what was expected."""
     origin = get_origin(hint)
+    hint = str if origin is Literal else hint
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{label} must be a list, got {value!r}. Write it as [{value!r}].")
         (inner, _) = get_args(hint)
         return tuple(
-            _checked(item, inner, metadata, f"{label}[{i}]") for i, item in enumerate(value)
+            _checked(item, inner, metadata, f"{label[:-1]}[{i}]`") for i, item in enumerate(value)
         )
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{label} must be a table, got {value!r}.")
-        return {key: number(item) for key, item in value.items()}
+        return dict(value)
     if hint is float:
         value = number(value)
         value = float(value) if isinstance(value, int) and not isinstance(value, bool) else value

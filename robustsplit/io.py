@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Journal", "Store", "exclusive", "sweep", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "Journal",
+    "Store",
+    "exclusive",
+    "strict_json",
+    "sweep",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 #: Temporary files are named .NAME.RANDOM.tmp, so that a resumed run can recognise and remove them.
 TEMPORARY = ".tmp"
@@ -65,11 +74,16 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON, in full or not at all; NaN and infinities become null."""
-    write_text(path, json.dumps(_strict(content), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, strict_json(content) + "\n")
+
+
+def strict_json(content: Any) -> str:
+    """Return indented JSON of plain values, dataclasses' dicts and arrays; NaN becomes null."""
+    return json.dumps(_strict(content), indent=2, ensure_ascii=False)
 
 
 class Store:
-    """Checkpoints in a folder: a safetensors file under each key, with a JSON record in its header.
+    """Checkpoints in a folder: a safetensors file under each key, a JSON record in its header.
 
     One file, so that a key is replaced as a whole or not at all. Its checksum covers tensors and
     record. What cannot be read back (cut off, altered) is reported by a warning and counts as

@@ -104,7 +104,7 @@ class RhoDepthDisplay:
 
     @classmethod
     def from_result(cls, result: RhoResult, *, label: str = "") -> RhoDepthDisplay:
-        """Show Algorithm 1's rho for one cut: the line in the paper's reading, the band for spread.
+        """Show Algorithm 1's rho for one cut: a line in the paper's reading, a band for spread.
 
         The line is the least value over the converged trials, the band the range of all trials.
         Without a converged trial the line is the mean over all trials, and the label says so.
@@ -371,13 +371,10 @@ def _column(profiles: Iterable[Sequence[PairRecord]], name: str) -> Any:
 
 def _once(ax: Axes, gid: str, label: str) -> None:
     """Put one entry for `gid` into the legend, however many displays draw one."""
-    if any(handle.get_gid() == f"legend {gid}" for handle in [*ax.lines, *ax.patches]):
+    if any(handle.get_gid() == f"legend {gid}" for handle in [*ax.lines, *ax.collections]):
         return
     if gid == "null":
-        from matplotlib.patches import Patch
-
-        entry = ax.add_patch(Patch(color=GREY, alpha=0.3, lw=0, label=label))
-        entry.set_gid(f"legend {gid}")
+        ax.fill_between([], [], color=GREY, alpha=0.3, lw=0, label=label, gid=f"legend {gid}")
     else:
         style = {"ceiling": (":", "black"), "released null": ("--", GREY)}[gid]
         ax.plot([], [], ls=style[0], lw=1.4, color=style[1], label=label, gid=f"legend {gid}")

@@ -1,0 +1,407 @@
+"""The command line: run, resume, demo for studies; rho, layers, plot, report for what one has.
+
+Results go to standard output; progress, warnings and errors to the error stream. An error is one
+message and exit code 2; ``--debug`` anywhere on the line shows the traceback as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from robustsplit.config import Config
+    from robustsplit.experiment import Experiment
+    from robustsplit.findings import Findings
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="How strongly the layers of a (half) robust network depend on one another, and how far "
+    "each number can be trusted. `--debug` anywhere shows tracebacks.",
+)
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="KEY=VALUE, such as algorithm1.trials=5.")
+]
+Shown = Annotated[
+    bool | None,
+    typer.Option("--progress/--no-progress", help="Force the progress bar on or off."),
+]
+Model = Annotated[str, typer.Argument(help="package.module:factory or path/to/file.py:factory.")]
+Arguments = Annotated[
+    list[str] | None, typer.Option("--arg", help="Argument of the factory, KEY=VALUE.")
+]
+Folder = Annotated[Path, typer.Argument(help="A run directory.")]
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="The study, as TOML.")],
+    out: Annotated[Path | None, typer.Option(help="Run directory; runs/NAME by default.")] = None,
+    overrides: Overrides = None,
+    progress: Shown = None,
+) -> None:
+    """Run a study: regular and robust training, Algorithm 1 for each cut, figures, report."""
+    from robustsplit.config import load
+
+    study = load(config, overrides or ())
+    _finish(_create(study, out or Path("runs") / study.name), progress)
+
+
+@app.command()
+def resume(folder: Folder, progress: Shown = None) -> None:
+    """Continue a run that was stopped, or write the outputs of a finished one anew."""
+    from robustsplit.experiment import Experiment
+
+    _finish(Experiment.open(folder), progress)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/demo"),
+    overrides: Overrides = None,
+    progress: Shown = None,
+) -> None:
+    """Run the whole of it on scikit-learn's digits, in about two minutes."""
+    from importlib.resources import as_file, files
+
+    from robustsplit.config import differences, load
+    from robustsplit.experiment import Experiment
+
+    with as_file(files("robustsplit") / "demo.toml") as path:
+        study = load(path, overrides or ())
+    if (out / "config.toml").is_file():
+        there = Experiment.open(out)
+        threads = there.directory.config.threads
+        if not differences(there.directory.config, study.with_threads(study.threads or threads)):
+            typer.echo(f"{out} holds this demo already; going on from there.", err=True)
+            _finish(there, progress)
+            return
+    _finish(_create(study, out), progress)
+
+
+@app.command()
+def layers(
+    model: Model,
+    shape: Annotated[
+        str, typer.Option(help="Shape of one input, such as 3x224x224; or give --data.")
+    ] = "",
+    data: Annotated[Path | None, typer.Option(help="npz or folder, for the input shape.")] = None,
+    arguments: Arguments = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the layers of a network in execution order, with what is said of each."""
+    import torch
+
+    from robustsplit.loading import build_model
+    from robustsplit.network import list_layers
+
+    network = build_model(model, _arguments(arguments))
+    if data is not None:
+        example = _read_data(data, 0, False).inputs[:2]
+    elif shape:
+        example = torch.zeros(2, *_shape(shape))
+    else:
+        raise ValueError("Give the shape of one input, such as --shape 1x8x8, or --data.")
+    table = list_layers(network, example)
+    if as_json:
+        _print_json(json.loads(table.to_json(orient="records")))
+    else:
+        typer.echo(table.to_string(index=False))
+
+
+@app.command()
+def rho(
+    model: Model,
+    data: Annotated[
+        Path, typer.Option(help="Test images: npz with x and y, or one folder per class.")
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(help=".safetensors, or .pt with tensors only; else untrained.")
+    ] = None,
+    arguments: Arguments = None,
+    attack: Annotated[
+        str, typer.Option(help="clean, fgsm, ifgsm, pgd, cw, autoattack.")
+    ] = "clean",
+    eps: Annotated[str, typer.Option(help="Radius of the attack, such as 8/255.")] = "8/255",
+    pattern: Annotated[
+        list[str] | None, typer.Option("--layers", help="Layer names or globs; else all.")
+    ] = None,
+    estimator: Annotated[str, typer.Option(help="Such as ksg, ksg+pca:4, edge.")] = "",
+    point: Annotated[str, typer.Option(help="Outputs post or pre activation function.")] = "post",
+    reduce: Annotated[str, typer.Option(help="none, or gap: average each map.")] = "none",
+    n_permutations: Annotated[int, typer.Option(min=1, help="Shuffles of the null.")] = 50,
+    max_per_class: Annotated[int, typer.Option(min=0, help="Images per class; 0: all.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="Resize a folder's images to this.")] = 0,
+    grayscale: Annotated[bool, typer.Option(help="Read a folder's images in grey.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    unit: Annotated[str, typer.Option(help="bits or nats.")] = "bits",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for csv, json, figures, report.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    progress: Shown = None,
+) -> None:
+    """Measure how the layers of your own network depend on each other, with what it is worth."""
+    from mitools.messages import unknown
+    from robustsplit.profiling import profile_model
+
+    for name, value, known in (
+        ("unit", unit, ("bits", "nats")),
+        ("point", point, ("post", "pre")),
+        ("reduction", reduce, ("none", "gap")),
+    ):
+        if value not in known:
+            raise ValueError(unknown(name, value, known))
+    if out is not None and (out / "config.toml").exists():
+        raise FileExistsError(f"{out} is the run directory of a study. Choose another --out.")
+    findings = profile_model(
+        model,
+        _read_data(data, size, grayscale),
+        weights=weights,
+        arguments=_arguments(arguments),
+        attack={"name": attack} if attack == "clean" else _paper(attack, eps),
+        layers=_globs(pattern),
+        estimator=estimator,
+        point=point,
+        reduce=reduce,
+        n_permutations=n_permutations,
+        max_per_class=max_per_class,
+        seed=seed,
+        unit=unit,
+        command="robustsplit " + shlex.join(sys.argv[1:]),
+        shown=progress,
+    )
+    if out is not None:
+        from robustsplit.outputs import write_outputs
+
+        write_outputs(findings, out)
+    if as_json:
+        _print_json(findings.to_dict())
+    else:
+        _print_profile(findings, out)
+
+
+@app.command()
+def plot(
+    source: Annotated[Path, typer.Argument(help="A run directory or a rho.csv.")],
+    out: Annotated[Path | None, typer.Option(help="Figure file (rho.csv) or folder.")] = None,
+    x: Annotated[str, typer.Option(help="depth, or from_output as in the paper.")] = "depth",
+    unit: Annotated[str, typer.Option(help="bits or nats.")] = "bits",
+) -> None:
+    """Draw rho against depth again."""
+    from dataclasses import replace
+
+    from robustsplit.findings import Findings
+    from robustsplit.io import write_bytes
+    from robustsplit.outputs import displays_of_frame, write_figures
+    from robustsplit.plot import draw_depth, render
+    from robustsplit.records import read_rho_csv
+
+    if source.is_dir():
+        findings = replace(Findings.load(source / "assessment.json"), unit=unit)  # type: ignore[arg-type]
+        folder = out or source / "figures"
+        write_figures(findings, folder, formats=_formats(source), x=x)  # type: ignore[arg-type]
+        typer.echo(f"Figures are in {folder}.")
+        return
+    if not source.is_file():
+        raise FileNotFoundError(f"No run directory and no file {source}.")
+    target = out or source.with_name("rho_vs_depth.png")
+    kind = target.suffix.lstrip(".").lower()
+    if kind not in ("png", "svg", "pdf"):
+        raise ValueError(f"--out takes a .png, .svg or .pdf file, got {target}.")
+    displays = displays_of_frame(read_rho_csv(source))
+    write_bytes(target, render(draw_depth(displays, unit=unit, x=x), kind))  # type: ignore[arg-type]
+    typer.echo(f"Wrote {target}.")
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write the report of a finished run again."""
+    from robustsplit.findings import Findings
+    from robustsplit.io import write_text
+    from robustsplit.outputs import write_figures
+    from robustsplit.report import render_report
+
+    findings = Findings.load(folder / "assessment.json")
+    pictures = write_figures(findings, folder / "figures", formats=_formats(folder))
+    write_text(folder / "report.html", render_report(findings, pictures))
+    typer.echo(f"Wrote {folder / 'report.html'}.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors become one message and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+    warnings.showwarning = _show_warning
+    try:
+        code = app(given, prog_name="robustsplit", standalone_mode=False)
+    except typer.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What was finished is kept; `robustsplit resume` goes on.", err=True)
+        code = 130
+    except Exception as error:
+        if debug:
+            raise
+        code = _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _create(study: Config, folder: Path) -> Experiment:
+    from robustsplit.experiment import Experiment
+
+    return Experiment.create(study, folder)
+
+
+def _finish(experiment: Experiment, progress: bool | None) -> None:
+    """Run what is left of a study and print its table."""
+    from robustsplit.conclusions import TOY
+    from robustsplit.findings import summary_table
+    from robustsplit.report import text_table
+
+    folder = experiment.directory.path
+    try:
+        findings = experiment.run(progress=progress)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(
+            f"The disk is full ({error}). Every finished step is kept: make room, then go on with "
+            f"`robustsplit resume {folder}`."
+        ) from error
+    typer.echo(text_table(summary_table(findings)))
+    typer.echo(
+        f"\nrho, null, excess and ceiling in {findings.unit}; Acc*, Acc_sr, Acc~ in % of "
+        f"{findings.results[0].acc_star.n} test images under {findings.attack} "
+        f"({findings.protocol})."
+    )
+    typer.echo(_networks(findings))
+    for sentence in findings.warnings:
+        typer.echo(f"Warning: {sentence}", err=True)
+    if findings.toy:
+        typer.echo(TOY)
+    typer.echo(
+        f"Table: {folder / 'rho.csv'}\nFigure: {folder / 'figures' / 'rho_vs_depth.png'}\n"
+        f"Report, to be read first: {folder / 'report.html'}"
+    )
+
+
+def _print_profile(findings: Findings, out: Path | None) -> None:
+    from robustsplit.findings import pair_table
+    from robustsplit.report import text_table
+
+    for profile in findings.profiles.values():
+        typer.echo(text_table(pair_table(profile.pairs, findings.unit)))
+    typer.echo(
+        f"\nrho, null, excess, ceiling, cross-check and published in {findings.unit}, given the "
+        f"label; inputs: {findings.attack}. `published` is the estimator of the published code, "
+        "beside what it gives on shuffled pairs."
+    )
+    typer.echo(_networks(findings))
+    for sentence in findings.warnings:
+        typer.echo(f"Warning: {sentence}", err=True)
+    if out is not None:
+        typer.echo(f"Report, to be read first: {out / 'report.html'}")
+
+
+def _networks(findings: Findings) -> str:
+    """Say how the whole networks score."""
+    lines = []
+    for name, kinds in findings.scores.items():
+        words = []
+        for inputs, record in kinds.items():
+            low, high = record.interval
+            words.append(f"{record.percent:.1f} % {inputs} ({low:.1f} to {high:.1f})")
+        lines.append(f"The {name} network gets {', '.join(words)} right.")
+    return "\n".join(lines)
+
+
+def _paper(name: str, eps: str) -> dict[str, Any]:
+    return {"name": name, "paper": True} | ({} if name == "cw" else {"eps": eps})
+
+
+def _globs(patterns: list[str] | None) -> list[str] | None:
+    return [name for text in patterns for name in text.split(",")] if patterns else None
+
+
+def _arguments(texts: list[str] | None) -> dict[str, Any]:
+    """Read ``--arg key=value`` as TOML values; bare words are text."""
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--arg takes KEY=VALUE such as classes=10, got {text!r}.")
+        try:
+            found[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key] = value
+    return found
+
+
+def _shape(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.replace(",", "x").split("x")]
+    except ValueError:
+        raise ValueError(f"--shape takes numbers such as 3x224x224, got {text!r}.") from None
+
+
+def _read_data(path: Path, size: int, grayscale: bool) -> Any:
+    from robustsplit import data
+
+    if path.is_dir():
+        return data.from_folder(path, size=size or None, grayscale=grayscale)
+    if not path.is_file():
+        raise FileNotFoundError(f"No data at {path}: neither an npz file nor a folder.")
+    return data.from_npz(path)
+
+
+def _formats(folder: Path) -> tuple[str, ...]:
+    from robustsplit.config import load
+
+    path = folder / "config.toml"
+    return load(path).output.formats if path.is_file() else ("png", "svg")
+
+
+def _print_json(content: Any) -> None:
+    from robustsplit.io import strict_json
+
+    typer.echo(strict_json(content))
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    typer.echo(f"Warning: {message}", err=True)
+
+
+def _explain(error: Exception) -> int:
+    """Print an error as one message, and return the exit code."""
+    import click
+
+    if isinstance(error, click.ClickException):
+        error.show()
+        return 2
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    foreseen = isinstance(error, ValueError | TypeError | OSError | ImportError | RuntimeError)
+    if not foreseen or not text:
+        text = f"{type(error).__name__}: {text} (with --debug: the traceback)"
+    typer.echo(f"Error: {text}", err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

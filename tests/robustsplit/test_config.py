@@ -1,0 +1,121 @@
+"""Settings: read, checked, overridden, written back."""
+
+import tomllib
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from robustsplit import config
+from robustsplit.config import Config, ConfigError, differences, load, parse
+
+STUDY = """
+name = "tiny"
+seed = 3
+[train]
+epochs = 2
+lr = 1
+[attack]
+name = "pgd"
+eps = "8/255"
+steps = 4
+[robust]
+epochs = 2
+[robust.attack]
+name = "fgsm"
+eps = 0.1
+[split]
+last = [2, 4]
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_values_are_read_with_their_types(study):
+    got = load(study)
+    assert (got.name, got.seed, got.train.epochs, got.split.last) == ("tiny", 3, 2, (2, 4))
+    assert isinstance(got.train.lr, float)
+    assert got.attack.options == {"eps": "8/255", "steps": 4}
+    assert got.robust.attack.name == "fgsm"
+    assert got.algorithm1 == config.Algorithm1Config()
+
+
+def test_resolved_settings_read_back_to_the_same_study(study, tmp_path):
+    got = load(study, ['name=with "quotes" and \\ and ü', "model.arguments.width=8"])
+    (tmp_path / "resolved.toml").write_text(got.to_toml())
+    assert load(tmp_path / "resolved.toml") == got
+    assert parse({}) == Config() == parse(tomllib.loads(Config().to_toml()))
+    table = tomllib.loads(got.to_toml())
+    assert set(table) == {item.name for item in fields(Config)}
+    assert table["mi"]["n_permutations"] == got.mi.n_permutations
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("sede = 1", "No configuration key named 'sede'. Did you mean 'seed'"),
+        ("[algorithm1]\ntrial = 2", "'algorithm1.trial'. Did you mean 'algorithm1.trials'"),
+        ("[mii]\npoint = 'post'", "No configuration key named 'mii'"),
+        ("seed = 'one'", "`seed` must be a whole number, got 'one'"),
+        ("seed = 1.5", "`seed` must be a whole number, got 1.5"),
+        ("seed = true", "`seed` must be a whole number, got True"),
+        ("seed = -1", "`seed` must be at least 0, got -1"),
+        ("name = 3", "`name` must be text, got 3"),
+        ("[train]\nmomentum = 2", "`train.momentum` must be from 0 to 1, got 2.0"),
+        ("[split]\nlast = 2", r"`split.last` must be a list, got 2. Write it as \[2\]"),
+        ("[split]\nlast = [2, 0]", r"`split.last\[1\]` must be at least 1, got 0"),
+        ("[mi]\npoint = 'past'", "`mi.point`: No value named 'past'. Did you mean 'post'"),
+        ("[mi]\nreleased = 1", "`mi.released` must be true or false, got 1"),
+        ("train = 3", "train must be a table, got 3"),
+        ("seed = ", "is no valid TOML"),
+    ],
+)
+def test_wrong_settings_name_the_file_and_the_key(tmp_path, change, message):
+    path = tmp_path / "wrong.toml"
+    path.write_text(change)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(path)
+    assert "wrong.toml" in str(caught.value)
+
+
+def test_missing_file_is_said():
+    with pytest.raises(FileNotFoundError, match=r"No configuration file nowhere\.toml"):
+        load("nowhere.toml")
+
+
+def test_overrides_take_toml_values_and_bare_words(study):
+    got = load(study, ["seed=9", "split.last=[1]", "data.source=npz", "attack.eps=4/255"])
+    assert (got.seed, got.split.last, got.data.source) == (9, (1,), "npz")
+    assert got.attack.options["eps"] == "4/255"
+    with pytest.raises(ConfigError, match="KEY=VALUE"):
+        load(study, ["seed"])
+    with pytest.raises(ConfigError, match="'train.epoch'. Did you mean 'train.epochs'"):
+        load(study, ["train.epoch=1"])
+    with pytest.raises(ConfigError, match="single value"):
+        load(study, ["seed.low=1"])
+
+
+def test_differences_name_each_setting(study):
+    old, new = load(study), load(study, ["seed=4", "train.epochs=7", "attack.steps=5"])
+    assert differences(old, old) == []
+    assert differences(old, new) == [
+        "seed: 3 -> 4",
+        "train.epochs: 2 -> 7",
+        "attack.steps: 4 -> 5",
+    ]
+
+
+def test_every_key_says_what_it_means():
+    def walk(kind):
+        for item in fields(kind):
+            default = getattr(Config(), item.name, None)
+            if is_dataclass(default):
+                yield from walk(type(default))
+            else:
+                yield item
+
+    assert all(item.metadata["help"] for item in walk(Config))
