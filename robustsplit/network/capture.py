@@ -23,7 +23,7 @@ from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
 from robustsplit.network.models import call, eager, eval_mode, first_tensor, unwrap
 from robustsplit.network.pairs import Pair
 from robustsplit.network.reduce import Reduction, bound
-from robustsplit.network.trace import Call, trace
+from robustsplit.network.trace import TRACING, Call, trace
 
 __all__ = ["Activations", "Point", "capture", "collect"]
 
@@ -271,6 +271,9 @@ class _Recorder:
 
     def begin(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """Start a pass of the whole model, forgetting one that did not end."""
+        self.rows = None
+        if TRACING.get():
+            return
         probe = first_tensor((args, kwargs))
         self.batch = 0 if probe is None else len(probe)
         self.rows = {}
@@ -317,7 +320,9 @@ class _Recorder:
 
     def finish(self, module: nn.Module, args: Any, output: Any) -> None:
         """Count the pass, now that it is through."""
-        rows, self.rows = self.rows or {}, None
+        rows, self.rows = self.rows, None
+        if rows is None:
+            return
         missing = [name for name in self.activations if name not in rows]
         if missing:
             raise RuntimeError(

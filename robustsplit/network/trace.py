@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,10 +28,13 @@ from robustsplit.network.models import (
 )
 from robustsplit.network.pairs import Edge, Graph, edge_of
 
-__all__ = ["Call", "Trace", "trace"]
+__all__ = ["TRACING", "Call", "Trace", "trace"]
 
 #: Rows of a tensor example that are used: two tell the batch axis from the others.
 ROWS = 2
+
+#: Whether a trial pass is under way: a capture around it must not take its rows for the user's.
+TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
 @dataclass(eq=False)
@@ -138,6 +142,8 @@ def trace(model: nn.Module, example: Any) -> Trace:
         )
     calls: list[Call] = []
     with ExitStack() as stack:
+        token = TRACING.set(True)
+        stack.callback(TRACING.reset, token)
         stack.enter_context(eager())
         stack.enter_context(eval_mode(root))
         stack.enter_context(_restored(root, probe.device))

@@ -1,0 +1,406 @@
+"""Which layers, in which order, connected how."""
+
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+from robustsplit.network import Layer, list_layers, unwrap, weight_layers
+from robustsplit.network.layers import Network
+from robustsplit.network.trace import trace
+
+IMAGES = torch.rand(2, 3, 64, 64)
+ROWS = torch.rand(3, 4)
+
+
+def names(model, example=ROWS, **settings):
+    return [layer.name for layer in weight_layers(model, example, **settings)]
+
+
+def hooks(model):
+    return sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules()
+    )
+
+
+class Backwards(nn.Module):
+    """Registers its layers in the opposite of the order in which they run."""
+
+    def __init__(self):
+        super().__init__()
+        self.third = nn.Linear(5, 2)
+        self.second = nn.Linear(6, 5)
+        self.first = nn.Linear(4, 6)
+
+    def forward(self, x):
+        return self.third(F.relu(self.second(F.relu(self.first(x)))))
+
+
+class Reused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.inner(torch.relu(self.inner(x))))
+
+
+class Residual(nn.Module):
+    """A residual block whose shortcut runs `first` or last, its branches joined by + or by cat."""
+
+    def __init__(self, shortcut_first=False, join="add"):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.project = nn.Linear(4, 4)
+        self.head = nn.Linear(4 if join == "add" else 8, 2)
+        self.shortcut_first, self.join = shortcut_first, join
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        side = self.project(x) if self.shortcut_first else None
+        main = self.two(torch.relu(self.one(x)))
+        side = self.project(x) if side is None else side
+        return self.head(main + side if self.join == "add" else torch.cat([main, side], 1))
+
+
+class Dead(nn.Module):
+    """`unused` is never called; `weight` of `borrowed` is used without calling it."""
+
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Linear(4, 4)
+        self.block = Borrowing()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.block(x))
+
+
+class Borrowing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.borrowed = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return F.linear(x, self.borrowed.weight)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "excluded", "included"),
+    [("alexnet", 8, 8), ("vgg16", 16, 16), ("resnet18", 18, 21), ("resnet50", 50, 54)],
+)
+def test_counts_of_the_usual_networks(architecture, excluded, included):
+    model = torchvision.models.get_model(architecture, weights=None)
+    main = weight_layers(model, IMAGES)
+    every = weight_layers(model, IMAGES, shortcuts="include")
+    assert (len(main), len(every)) == (excluded, included)
+    assert all(layer.connected for layer in main)
+    assert [layer.position for layer in every] == list(range(included))
+    shortcuts = [layer.name for layer in every if layer.shortcut]
+    assert len(shortcuts) == included - excluded
+    assert all("downsample.0" in name for name in shortcuts)
+    assert sum(not layer.connected for layer in every) == included - excluded
+
+
+@pytest.mark.parametrize("architecture", ["regnet_y_400mf", "googlenet", "swin_t"])
+def test_other_architectures(architecture):
+    settings = {"init_weights": False} if architecture == "googlenet" else {}
+    model = torchvision.models.get_model(architecture, weights=None, **settings)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        main = weight_layers(model, IMAGES)
+    broken = sum(not layer.connected for layer in main)
+    if architecture == "regnet_y_400mf":  # its shortcuts run before the main branch
+        assert (len(main), broken) == (82, 0)
+    elif architecture == "googlenet":  # parallel branches stay, and are marked
+        assert (len(main), broken) == (58, 27)
+        assert "aux1.fc1" in str(caught[0].message)
+    else:  # attention uses the weights of qkv and proj without calling them
+        assert (len(main), broken) == (41, 0)
+        assert not caught
+        notes = {layer.name: layer.note for layer in main}
+        assert notes["features.1.0.attn"] == "uses qkv, proj"
+
+
+def test_attention_is_one_layer():
+    encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    assert names(encoder, torch.rand(3, 5, 8)) == ["self_attn", "linear1", "linear2"]
+
+
+def test_order_is_that_of_the_run_not_of_registration():
+    model = Backwards()
+    assert names(model) == ["first", "second", "third"]
+    registered = [n for n, m in model.named_modules() if isinstance(m, nn.Linear)]
+    assert registered == ["third", "second", "first"]  # what a shortcut would have given
+
+
+def test_reused_modules_have_one_entry_per_pass():
+    layers = weight_layers(Reused(), ROWS)
+    assert [layer.name for layer in layers] == ["inner", "inner:2", "head"]
+    assert [layer.calls for layer in layers] == [2, 2, 1]
+    assert layers[1].note == "pass 2 of 2"
+
+
+@pytest.mark.parametrize("shortcut_first", [False, True])
+def test_shortcuts_are_found_by_dependence_wherever_they_run(shortcut_first):
+    model = Residual(shortcut_first)
+    assert names(model) == ["stem", "one", "two", "head"]
+    every = weight_layers(model, ROWS, shortcuts="include")
+    assert [layer.name for layer in every if layer.shortcut] == ["project"]
+    assert not all(layer.connected for layer in every)
+
+
+def test_concatenated_branches_are_not_shortcuts():
+    layers = weight_layers(Residual(join="cat"), ROWS)
+    assert [layer.name for layer in layers] == ["stem", "one", "two", "project", "head"]
+    assert [layer.connected for layer in layers] == [True, True, True, False, True]
+    assert layers[3].note == "does not follow from two"
+
+
+def test_identity_skips_break_nothing():
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = (nn.Linear(4, 4) for _ in range(3))
+
+        def forward(self, x):
+            x = self.a(x)
+            return self.c(x + self.b(torch.relu(x)))
+
+    layers = weight_layers(Skip(), ROWS)
+    assert [layer.name for layer in layers] == ["a", "b", "c"]
+    assert all(layer.connected for layer in layers)
+
+
+def test_uncalled_modules_are_named_and_borrowed_weights_go_to_the_borrower():
+    with pytest.warns(UserWarning, match=r"1 module\(s\) of Dead .* 'unused'"):
+        layers = weight_layers(Dead(), ROWS)
+    assert [(layer.name, layer.kind) for layer in layers] == [
+        ("block", "Borrowing"),
+        ("head", "Linear"),
+    ]
+
+
+def test_own_matrix_products_count_and_normalisations_do_not():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.matrix = nn.Parameter(torch.randn(4, 4))
+            self.activation = nn.ReLU()
+
+        def forward(self, x):
+            return self.activation(x @ self.matrix)
+
+    model = nn.Sequential(Own(), nn.LayerNorm((3, 4)), nn.PReLU(), nn.Linear(4, 2))
+    assert names(model, torch.rand(2, 3, 4)) == ["0", "3"]
+
+
+def test_parametrised_layers_count_once():
+    model = nn.Sequential(
+        nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), nn.ReLU(), nn.Linear(4, 2)
+    )
+    assert names(model) == ["0", "2"]
+
+
+def test_embeddings_on_request():
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 2))
+    tokens = torch.randint(10, (2, 3))
+    assert names(model, tokens) == ["2"]
+    assert names(model, tokens, embeddings=True) == ["0", "2"]
+
+
+def test_selections():
+    model = torchvision.models.alexnet(weights=None)
+
+    def chosen(layers):
+        return names(model, IMAGES, layers=layers)
+
+    convolutions = ["features.0", "features.3", "features.6", "features.8", "features.10"]
+    assert chosen("features.*") == convolutions
+    assert chosen(slice(None, 5)) == convolutions
+    assert chosen(-1) == ["classifier.6"]
+    assert chosen(lambda layer: layer.kind == "Conv2d") == convolutions
+    assert chosen(["classifier.1", "features.3"]) == ["features.3", "classifier.1"]
+    assert chosen(weight_layers(model, IMAGES)[:2]) == ["features.0", "features.3"]
+    assert chosen("features") == ["features"]  # a block, by its exact name
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ("features.99", r"No layer named 'features.99'. Did you mean 'features.\d"),
+        ("clasifier", "Did you mean 'classifier'"),
+        ("conv*", r"No layer named 'conv\*'"),
+        (8, "8 weight layers. Positions count from 0"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(layers, message):
+    with pytest.raises(ValueError, match=message):
+        names(torchvision.models.alexnet(weights=None), IMAGES, layers=layers)
+
+
+def test_uncalled_names_are_refused():
+    with pytest.raises(ValueError, match="'unused' of Dead is never called"):
+        names(Dead(), layers=["unused"])
+    with pytest.raises(ValueError, match="module around it that was called is 'block'"):
+        names(Dead(), layers=["block.borrowed"])
+
+
+def test_bad_examples_and_models():
+    model = Backwards()
+    with pytest.raises(TypeError, match="torch.as_tensor"):
+        names(model, ROWS.numpy())
+    with pytest.raises(ValueError, match="without a tensor"):
+        names(model, {})
+    with pytest.raises(RuntimeError) as caught:
+        names(model, torch.rand(2, 7))
+    assert "trial pass of Backwards on an example of shape (2, 7)" in caught.value.__notes__[0]
+    assert hooks(model) == 0
+    with pytest.raises(ValueError, match="Call the model once"):
+        names(nn.Sequential(nn.LazyLinear(3)))
+    with pytest.raises(ValueError, match="'exclude' or 'include'"):
+        names(model, shortcuts="yes")
+
+
+def test_scripted_models_are_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), ROWS)
+    with pytest.raises(TypeError, match="TorchScript module, which does not run hooks"):
+        names(scripted)
+
+
+def test_several_arguments_and_structured_outputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Linear(4, 3), nn.LSTM(4, 3, batch_first=True)
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, one, two):
+            out, _ = self.right(two)
+            return {"logits": self.head(self.left(one) + out[:, -1]), "other": (one,)}
+
+    one, two = torch.rand(3, 4), torch.rand(3, 5, 4)
+    for example in ((one, two), {"one": one, "two": two}):
+        layers = weight_layers(Two(), example)
+        assert [layer.name for layer in layers] == ["left", "right", "head"]
+        assert layers[1].output_shape == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.DataParallel,
+        lambda m: torch.compile(m, backend="eager"),
+        lambda m: nn.DataParallel(torch.compile(m, backend="eager")),
+    ],
+)
+def test_wrappers_are_taken_off(wrap):
+    model = Backwards()
+    assert unwrap(wrap(model)) is model
+    assert names(wrap(model)) == ["first", "second", "third"]
+
+
+def test_parts_compiled_on_their_own_have_plain_names():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
+    model[1] = torch.compile(model[1], backend="eager")
+    model(ROWS)  # compiled before the hooks come
+    assert names(model) == ["0", "1.1"]
+
+
+def test_the_model_is_left_as_it_was_found():
+    class Counting(nn.Module):
+        """Writes to a buffer even in eval mode, and draws random numbers."""
+
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", torch.zeros(1))
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            self.seen += 1
+            return self.relu(x) + torch.randn(())
+
+    model = nn.Sequential(Counting(), nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    model[2].eval()
+    model[1].weight.requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    example = torch.randn(3, 4)
+    state = torch.get_rng_state()
+    kept = example.clone()
+    weight_layers(model, example)
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert [m.training for m in model] == [True, True, False, True]
+    assert [p.requires_grad for p in model.parameters()] == [False, True, True, True, True, True]
+    assert all(p.grad is None for p in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(example, kept)
+    assert hooks(model) == 0
+
+
+def test_models_without_gradients_are_taken_to_be_chains():
+    class NoGradient(Backwards):
+        @torch.no_grad()
+        def forward(self, x):
+            return super().forward(x)
+
+    with pytest.warns(UserWarning, match="does not depend on its input through autograd"):
+        layers = weight_layers(NoGradient(), ROWS)
+    assert [layer.connected for layer in layers] == [True] * 3
+
+
+def test_dependence_agrees_with_real_derivatives():
+    """The graph says j+1 depends on j exactly where the derivative of its input is not zero."""
+    model = Residual(join="cat").double()
+    network = Network(trace(model, ROWS.double()), shortcuts="include")
+    seen = {}
+    with torch.enable_grad():
+        handles = [
+            c.module.register_forward_hook(lambda m, a, o, k=c.key: seen.update({k: (a[0], o)}))
+            for c in network.main
+        ]
+        model(ROWS.double())
+        for handle in handles:
+            handle.remove()
+    for one in network.main:
+        for two in network.main:
+            if one.start < two.start:
+                (slope,) = torch.autograd.grad(
+                    seen[two.key][0].sum(), seen[one.key][1], retain_graph=True, allow_unused=True
+                ) if seen[two.key][0].requires_grad else (None,)
+                assert network.connected(one, two) == (slope is not None)
+
+
+def test_the_table_prints():
+    table = list_layers(torchvision.models.resnet18(weights=None), IMAGES, shortcuts="include")
+    assert list(table.columns) == [
+        "name", "kind", "calls", "input", "output", "dim", "parameters", "connected", "note",
+    ]  # fmt: skip
+    row = table.set_index("name").loc["layer2.0.downsample.0"]
+    assert (row["input"], row["output"], row["dim"]) == ("64 x 16 x 16", "128 x 8 x 8", 8192)
+    assert row["note"] == "on a residual shortcut; does not follow from layer2.0.conv2"
+    assert "layer4.1.conv2" in str(table.to_string())
+
+
+def test_shapes_are_those_of_one_sample():
+    layer = weight_layers(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten()), torch.rand(2, 3, 8, 8))
+    assert layer == [Layer("0", "Conv2d", 0, 1, (3, 8, 8), (8, 6, 6), 3 * 8 * 9 + 8)]
+    assert layer[0].dim == 288
+
+
+def test_a_first_axis_that_is_not_the_batch_is_noted():
+    class TimeFirst(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.inner(x.transpose(0, 1)).mean(0))
+
+    layers = weight_layers(TimeFirst(), torch.rand(2, 5, 4))
+    assert [layer.note for layer in layers] == ["first axis is not the batch", ""]

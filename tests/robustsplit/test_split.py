@@ -1,0 +1,508 @@
+"""Cutting a network in two: who belongs where, what is frozen, and what the cut cannot promise."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional as F
+
+from robustsplit.network import FrozenDriftError, Split, weight_layers
+
+IMAGES = torch.rand(2, 3, 64, 64)
+ROWS = torch.randn(8, 4)
+
+
+def net():
+    """Four weight layers, with batch norm and dropout in the first half."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(4, 6),
+        nn.BatchNorm1d(6),
+        nn.ReLU(inplace=True),
+        nn.Dropout(0.5),
+        nn.Linear(6, 5),
+        nn.BatchNorm1d(5),
+        nn.ReLU(),
+        nn.Linear(5, 5),
+        nn.BatchNorm1d(5),
+        nn.Linear(5, 3),
+    )
+
+
+class Skip(nn.Module):
+    """h = stem(x); head(h + two(relu(one(h))))."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        h = torch.tanh(self.stem(x))
+        return self.head(h + self.two(torch.relu(self.one(h))))
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle, self.last = (nn.Linear(4, 4) for _ in range(3))
+        self.last.weight = self.first.weight
+
+    def forward(self, x):
+        return self.last(self.middle(self.first(x)))
+
+
+def train(model, parameters, steps=3, rows=ROWS):
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1)
+    model.train()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(rows), torch.arange(len(rows)) % 2).backward()
+        optimizer.step()
+
+
+def state(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def changed(before, model):
+    return {name for name, t in model.state_dict().items() if not torch.equal(t, before[name])}
+
+
+class TestPartition:
+    def test_by_name_and_by_count(self):
+        model = net()
+        for split in (Split(model, ROWS, "7"), Split(model, ROWS, last=2)):
+            assert (split.f_a, split.f_b, split.cut) == (("0", "4"), ("7", "9"), 2)
+            assert split.name == "last 2 weight layers"
+            assert repr(split) == (
+                "Split(last 2 weight layers: f_a = 2 layers up to '4', f_b = 2 layers from '7')"
+            )
+        assert Split(model, ROWS, "9").name == "last 1 weight layer"
+
+    def test_batch_norm_belongs_to_the_side_on_which_it_runs(self):
+        split = Split(net(), ROWS, "7")
+        assert {name.split(".")[0] for name in split.f_a_tensors} == {"0", "1", "4", "5"}
+        assert {name.split(".")[0] for name in split.f_b_tensors} == {"7", "8", "9"}
+        assert "5.running_mean" in split.f_a_tensors
+        before_the_norm = Split(net(), ROWS, "5")  # any called module can be the cut
+        assert "5.running_mean" in before_the_norm.f_b_tensors
+        assert before_the_norm.f_b == ("7", "9")
+
+    @pytest.mark.parametrize(
+        ("architecture", "at"),
+        [
+            ("alexnet", "features.8"),
+            ("resnet18", "layer3"),
+            ("resnet18", "layer3.0.conv2"),
+            ("resnet50", "layer2.1.conv1"),
+            ("vit_b_16", "encoder.layers.encoder_layer_1"),
+            ("swin_t", "features.3"),
+        ],
+    )
+    def test_every_tensor_is_on_exactly_one_side(self, architecture, at):
+        size = {"image_size": 32, "patch_size": 16} if architecture == "vit_b_16" else {}
+        model = torchvision.models.get_model(architecture, weights=None, **size)
+        images = IMAGES[..., :32, :32] if size else IMAGES
+        split = Split(model, images, at)
+        tensors = {*dict(model.named_parameters()), *dict(model.named_buffers())}
+        assert set(split.f_a_tensors) | set(split.f_b_tensors) == tensors
+        assert not set(split.f_a_tensors) & set(split.f_b_tensors)
+        assert {n + ".weight" for n in split.f_a if n + ".weight" in tensors} <= set(
+            split.f_a_tensors
+        )
+        if size:  # bare parameters of modules that are under way at the cut
+            assert {"class_token", "encoder.pos_embedding"} <= set(split.f_a_tensors)
+
+    def test_execution_order_not_registration_order(self):
+        class Backwards(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.c, self.b, self.a = nn.Linear(4, 2), nn.Linear(4, 4), nn.Linear(4, 4)
+
+            def forward(self, x):
+                return self.c(self.b(self.a(x)))
+
+        split = Split(Backwards(), ROWS, last=1)
+        assert (split.f_a, split.f_b) == (("a", "b"), ("c",))
+        assert set(split.f_b_tensors) == {"c.weight", "c.bias"}
+
+    def test_shortcuts_count_as_asked(self):
+        model = torchvision.models.resnet50(weights=None)
+        assert Split(model, IMAGES, last=16).f_b[0] == "layer3.4.conv1"
+        assert Split(model, IMAGES, last=16, shortcuts="include").f_b[0] == "layer3.4.conv2"
+
+    def test_trainable_is_f_b_each_once(self):
+        model = net()
+        parameters = Split(model, ROWS, "7").trainable()
+        assert [id(p) for p in parameters] == [id(p) for p in model[7:].parameters()]
+
+    def test_the_same_cut_through_another_model(self):
+        one, two = net(), copy.deepcopy(net())
+        split = Split(one, ROWS, "7").on(two)
+        assert split.model is two
+        assert split.trainable()[0] is two[7].weight
+        with pytest.raises(ValueError, match="not of the architecture"):
+            split.on(Skip())
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({}, "Give either `at` .* for example last=3"),
+            ({"at": "7", "last": 1}, "not both"),
+            ({"last": 0}, "from 1 to 3, got 0"),
+            ({"last": 4}, "has 4 weight layers, and each side of the cut needs one"),
+            ({"at": "0"}, "leaves f_a empty: .* Cut at a later layer"),
+            ({"at": "10"}, "No layer named '10'. "),
+        ],
+    )
+    def test_cuts_that_make_no_sense(self, settings, message):
+        with pytest.raises(ValueError, match=message):
+            Split(net(), ROWS, **settings)
+
+    def test_f_b_without_layers(self):
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3), nn.Softmax(1))
+        with pytest.raises(ValueError, match="leaves f_b empty"):
+            Split(model, ROWS, "2")
+
+
+class TestCheck:
+    def test_a_plain_chain_is_clean(self):
+        split = Split(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), ROWS, last=1)
+        assert split.clean
+        assert split.check() == []
+
+    @pytest.mark.parametrize(
+        ("at", "clean"), [("one", True), ("two", False), ("head", True)]
+    )
+    def test_residual_blocks(self, at, clean):
+        split = Split(Skip(), ROWS, at)
+        assert split.clean is clean
+        assert any("inside a residual block" in text for text in split.check()) is not clean
+
+    def test_a_clean_cut_nearby_is_named(self):
+        split = Split(torchvision.models.resnet18(weights=None), IMAGES, last=4)
+        assert split.f_b[0] == "layer4.0.conv2"
+        assert "A cut at 'layer4.0' is clean." in split.check()[0]
+        assert Split(split.model, IMAGES, "layer4.0").clean
+
+    def test_the_verdict_agrees_with_a_patched_run(self):
+        """Independent of autograd: exchange the tensor at the cut, and see if the input still acts."""
+        for model, cuts in ((Skip(), ("one", "two", "head")), (net(), ("4", "7", "9"))):
+            model.eval()
+            for at in cuts:
+                split = Split(model, ROWS, at)
+                hidden = split.run_f_a(ROWS)
+
+                def exchange(module, args, hidden=hidden):
+                    args[0].data.copy_(hidden)  # for all who hold the tensor
+
+                with torch.no_grad(), model.get_submodule(at).register_forward_pre_hook(exchange):
+                    patched = model(torch.randn(8, 4))
+                assert torch.allclose(patched, model(ROWS), atol=1e-6) is split.clean, at
+
+    def test_parts_of_one_tensor_are_told_apart(self):
+        class Halves(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.stem, self.left, self.head = nn.Linear(4, 8), nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x):
+                left, right = self.stem(x).chunk(2, 1)
+                return self.head(self.left(left) * right)
+
+        assert not Split(Halves(), ROWS, "left").clean
+
+    def test_shared_parameters(self):
+        split = Split(Tied(), ROWS, "middle")
+        assert any("first.weight = last.weight is used on both" in t for t in split.check())
+        assert {"first.weight", "last.weight"} <= set(split.f_a_tensors)
+        assert [p.shape for p in split.trainable()] == [(4, 4), (4,), (4,)]
+
+    def test_modules_that_run_on_both_sides(self):
+        class Reused(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x):
+                return self.head(self.inner(torch.relu(self.inner(x))))
+
+        split = Split(Reused(), ROWS, "inner:2")
+        assert (split.f_a, split.f_b) == (("inner",), ("inner:2", "head"))
+        assert set(split.f_b_tensors) == {"head.weight", "head.bias"}
+        assert any("'inner' of f_a run again after the cut" in text for text in split.check())
+
+    def test_what_train_mode_would_change(self):
+        model = net()
+        nn.utils.parametrizations.spectral_norm(model[4])
+        texts = " ".join(Split(model, ROWS, "7").check())
+        assert "2 normalisation layers with running statistics" in texts
+        assert "1 dropout layer" in texts
+        assert "spectral normalisation" in texts
+
+    def test_uncalled_modules(self):
+        model = Skip()
+        model.spare = nn.Linear(3, 3)
+        split = Split(model, ROWS, "head")
+        assert any("'spare'" in text for text in split.check())
+        assert "spare.weight" in split.f_b_tensors
+
+    def test_auxiliary_heads_stay_with_f_b(self):
+        model = torchvision.models.googlenet(weights=None, init_weights=False)
+        split = Split(model, IMAGES, "inception4a")
+        assert "aux1.conv.bn.running_mean" in split.f_b_tensors
+        assert "aux1.fc1.weight" in split.f_b_tensors
+
+    def test_noise_outside_of_modules(self):
+        class Functional(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x):
+                return self.b(F.dropout(self.a(x), 0.5, self.training))
+
+        texts = Split(Functional(), ROWS, "b").check()
+        assert any("differs in train mode" in text for text in texts)
+        assert not any("differs in train mode" in text for text in Split(net(), ROWS, "7").check())
+
+
+class TestFrozen:
+    def test_requires_grad_alone_drifts(self):
+        """Negative control: the usual way of freezing moves batch norm's statistics."""
+        model = net()
+        split, before = Split(model, ROWS, "7"), state(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in split.f_b_tensors)
+        train(model, split.trainable())
+        assert {"1.running_mean", "1.running_var", "5.running_mean"} <= changed(before, model)
+
+    def test_f_a_stays_to_the_bit_and_f_b_learns(self):
+        model = net()
+        split, before = Split(model, ROWS, "7"), state(model)
+        with split.frozen() as freeze:
+            for _ in range(2):
+                train(model, split.trainable())  # calls model.train()
+                assert freeze.check() == freeze.fingerprint
+                assert not any(model[i].training for i in range(7))
+                assert model[8].training
+        assert changed(before, model) == set(split.f_b_tensors)
+        assert len(freeze.fingerprint) == 64
+        assert repr(freeze).startswith("Freeze(14 tensors, fingerprint=")
+
+    def test_everything_is_given_back(self):
+        model = net().train()
+        model[1].eval()
+        model[0].bias.requires_grad_(False)
+        model(ROWS).sum().backward()
+        flags = [module.training for module in model.modules()]
+        needs = [parameter.requires_grad for parameter in model.parameters()]
+        gradient = model[0].weight.grad.clone()
+        with pytest.raises(ZeroDivisionError), Split(model, ROWS, "7").frozen():
+            assert model[0].weight.grad is None
+            assert not model[0].weight.requires_grad
+            raise ZeroDivisionError
+        assert [module.training for module in model.modules()] == flags
+        assert [parameter.requires_grad for parameter in model.parameters()] == needs
+        assert torch.equal(model[0].weight.grad, gradient)
+        model.train()
+        assert all(module.training for module in model.modules())
+
+    def test_input_gradients_flow_through_f_a(self):
+        model = net()
+        split, x = Split(model, ROWS, "7"), ROWS.clone().requires_grad_()
+        with split.frozen():
+            model.eval()
+            (inside,) = torch.autograd.grad(model(x).sum(), x)
+        (outside,) = torch.autograd.grad(model.eval()(x).sum(), x)
+        assert inside.abs().sum() > 0
+        assert torch.equal(inside, outside)
+
+    def test_drift_is_named(self):
+        model = net()
+        with Split(model, ROWS, "7").frozen() as freeze:
+            with torch.no_grad():
+                model[0].weight[0, 0] += 1e-6
+                model[5].num_batches_tracked += 1
+            with pytest.raises(FrozenDriftError, match=r"2 of 14 .* 0.weight, 5.num_batches"):
+                freeze.check()
+
+    def test_a_flag_set_by_hand_is_noticed(self):
+        model = net()
+        with Split(model, ROWS, "7").frozen() as freeze:
+            model[1].training = True
+            with pytest.raises(FrozenDriftError, match="1 frozen modules are in train mode: 1"):
+                freeze.check()
+
+    def test_stale_momentum_cannot_move_f_a(self):
+        """An optimizer over all parameters, with history, still leaves f_a where it is."""
+        model = net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+        model(ROWS).square().sum().backward()
+        optimizer.step()
+        with Split(model, ROWS, "7").frozen() as freeze:
+            model(ROWS).square().sum().backward()
+            optimizer.step()
+            freeze.check()
+
+    def test_fingerprints_follow_the_content(self):
+        model = net()
+        split = Split(model, ROWS, "7")
+        with split.frozen() as one:
+            pass
+        with torch.no_grad():
+            model[9].weight += 1  # f_b
+        with split.frozen() as two:
+            pass
+        assert one.fingerprint == two.fingerprint
+        with torch.no_grad():
+            model[0].weight += 1
+        with split.frozen() as three:
+            pass
+        assert one.fingerprint != three.fingerprint
+
+    def test_models_can_be_copied_and_pickled_meanwhile(self):
+        model = net()
+        with Split(model, ROWS, "7").frozen():
+            for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+                twin.train()
+                assert not twin[1].training
+                assert model[8].training
+
+    def test_compiled_models_stay_frozen(self):
+        model = net()
+        compiled = torch.compile(model, backend="eager")
+        compiled.train()
+        compiled(ROWS)  # compiled in train mode before freezing
+        split = Split(compiled, ROWS, "7")
+        with split.frozen() as freeze:
+            train(compiled, split.trainable(), steps=2)
+            freeze.check()
+
+    def test_data_parallel(self):
+        model = net()
+        split = Split(nn.DataParallel(model), ROWS, "7")
+        assert split.model is model
+        with split.frozen() as freeze:
+            train(nn.DataParallel(model), split.trainable())
+            freeze.check()
+
+    def test_nested(self):
+        model = net().train()
+        split = Split(model, ROWS, "7")
+        with split.frozen():
+            with split.frozen():
+                pass
+            model.train()
+            assert not model[1].training
+        model.train()
+        assert model[1].training
+
+
+class TestStates:
+    def test_resetting_f_b_leaves_f_a_alone(self):
+        robust, regular = net(), net()
+        for parameter in regular.parameters():
+            parameter.data += 1.0
+        regular(ROWS)
+        split, before = Split(robust, ROWS, "7"), state(robust)
+        split.load_f_b(regular.state_dict())
+        assert changed(before, robust) == set(split.f_b_tensors) - {"8.running_var"} | (
+            changed(before, robust) & {"8.running_var"}
+        )
+        for name in split.f_b_tensors:
+            assert torch.equal(robust.state_dict()[name], regular.state_dict()[name])
+        kept = split.f_b_state()
+        train(robust, split.trainable(), 1)
+        split.load_f_b(kept)
+        assert all(torch.equal(kept[n], t) for n, t in split.f_b_state().items())
+        split.load_f_a(regular)
+        assert all(torch.equal(split.f_a_state()[n], regular.state_dict()[n]) for n in split.f_a_state())
+
+    def test_states_are_copies_and_partition_the_state_dict(self):
+        model = net()
+        split = Split(model, ROWS, "7")
+        assert set(split.f_a_state()) | set(split.f_b_state()) == set(model.state_dict())
+        split.f_b_state()["9.weight"].zero_()
+        assert model[9].weight.abs().sum() > 0
+
+    def test_wrapped_states_load(self):
+        model = net()
+        split = Split(model, ROWS, "7")
+        for wrapped in (nn.DataParallel(net()), torch.compile(net(), backend="eager")):
+            with torch.no_grad():
+                for parameter in wrapped.parameters():
+                    parameter += 1
+            split.load_f_b(wrapped.state_dict())
+            assert torch.equal(model[9].weight, list(wrapped.parameters())[-2])
+
+    def test_bad_states_change_nothing(self):
+        model = net()
+        split, before = Split(model, ROWS, "7"), state(model)
+        bad = state(net())
+        bad["7.weight"] += 1
+        bad["9.weight"] = torch.zeros(2, 2)
+        with pytest.raises(ValueError, match=r"'9.weight' has shape \(2, 2\) in the state dict"):
+            split.load_f_b(bad)
+        del bad["9.weight"]
+        with pytest.raises(ValueError, match="lacks a tensor. No key named '9.weight'"):
+            split.load_f_b(bad)
+        assert changed(before, model) == set()
+
+
+class TestCallables:
+    @pytest.mark.parametrize(
+        ("architecture", "at"),
+        [("alexnet", "classifier.1"), ("resnet18", "layer3"), ("resnet18", "layer3.1.conv1")],
+    )
+    def test_f_b_of_f_a_is_f(self, architecture, at):
+        model = torchvision.models.get_model(architecture, weights=None).eval()
+        split = Split(model, IMAGES, at)
+        x = torch.cat([IMAGES, IMAGES.flip(0), IMAGES[:1]])
+        with torch.no_grad():
+            torch.testing.assert_close(split.run_f_b(split.run_f_a(x)), model(x))
+
+    def test_gradients(self):
+        model = Skip()
+        split = Split(model, ROWS, "one")  # the skip path must see the exchanged tensor, too
+        hidden = split.run_f_a(ROWS).detach().requires_grad_()
+        output = split.run_f_b(hidden)
+        expected = model.head(hidden + model.two(torch.relu(model.one(hidden))))
+        torch.testing.assert_close(output, expected)
+        (one,) = torch.autograd.grad(output.sum(), hidden)
+        (two,) = torch.autograd.grad(expected.sum(), hidden)
+        torch.testing.assert_close(one, two)
+        assert torch.is_grad_enabled()
+
+    def test_cuts_that_are_not_clean(self):
+        with pytest.raises(ValueError, match="no function of one tensor.*residual block"):
+            Split(Skip(), ROWS, "two").run_f_b(torch.randn(8, 4))
+
+    def test_what_autograd_does_not_see_is_found_by_the_self_test(self):
+        class Hidden(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x):
+                return self.b(self.a(x)) + x.detach().sum()
+
+        split = Split(Hidden(), ROWS, "b")
+        with pytest.raises(ValueError, match="autograd does not record"):
+            split.run_f_b(torch.randn(8, 4))
+
+
+def test_splitting_leaves_the_model_as_it_was():
+    model = net()
+    before = state(model)
+    Split(model, ROWS, "7").check()
+    assert changed(before, model) == set()
+    assert all(module.training for module in model.modules())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    assert [layer.name for layer in weight_layers(model, ROWS)] == ["0", "4", "7", "9"]
