@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from mitools._kernels.knn import brute_counts, brute_radii
 from mitools._kernels.margins import margin, margin_counts
-from mitools._kernels.strips import lay_out, strip_counts, strip_length
+from mitools._kernels.permuted import all_distances, table_excess
+from mitools._kernels.strips import lay_out, permuted_excess, strip_counts, strip_length
 from mitools._kernels.threads import over_points
 from mitools._kernels.tiles import products, tile_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
@@ -26,6 +27,9 @@ __all__ = ["Automatic", "BruteForce", "KDTree", "NeighborSearch", "Strips", "Til
 Matrix = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+
+#: Up to this many points, permutations keep all distances within a side: 40 MB at most.
+ALL_DISTANCES = 1024
 
 #: A tile has about this many numbers, and at least this many rows.
 TILE_SIZE, TILE_ROWS = 2**20, 32
@@ -78,6 +82,43 @@ class NeighborSearch(ABC):
     @abstractmethod
     def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
         """Do what `counts` says, for a metric in `metrics`."""
+
+    def permuted_sums(
+        self, x: Matrix, y: Matrix, permutations: Counts, query: Query, table: Matrix
+    ) -> Matrix:
+        """Return, for y re-paired by each row of `permutations`, the sum of ``table[counts]``.
+
+        What a re-pairing leaves alone is computed once: the sorted margins of one feature a side, or,
+        for few points, all distances within each side. These give the counts of every search.
+
+        Args:
+            x: One side, with shape (n, d_x).
+            y: The other side, with shape (n, d_y).
+            permutations: Row of y for each row of x, with shape (B, n).
+            query: k, variant and metric.
+            table: What each count contributes, with shape (n,).
+
+        Returns:
+            One sum over both sides per permutation, with shape (B,).
+        """
+        n_samples, totals = len(x), np.empty(len(permutations))
+        k, (variant, squared) = query.k, query.options
+        if x.shape[1] == y.shape[1] == 1 and not squared:
+            settings = (k, variant, strip_length(n_samples, k))
+            sides = margin(x[:, 0]), margin(y[:, 0])
+            kernel = permuted_excess
+        elif n_samples <= ALL_DISTANCES:
+            settings = (k, variant)
+            sides = all_distances(x, squared), all_distances(y, squared)
+            kernel = table_excess
+        else:
+            for b, order in enumerate(permutations):
+                n_x, n_y = self.counts(x, y[order], query)
+                totals[b] = (table[n_x] + table[n_y]).sum()
+            return totals
+        cost = float(n_samples)
+        over_points(kernel, len(totals), *sides, permutations, settings, table, totals, cost=cost)
+        return totals
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,22 @@ class KSG(MutualInformationEstimator):
         n_x, n_y = self.search.counts(x, y, self._query(x, y))
         return self._value(n_x, n_y), stats
 
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
+
+        Scale, ties and what the search keeps are worked out once. (With ties, the noise stays with its
+        row of y, so a value differs from a fresh estimate of ``y[order]`` by the luck of the noise.)
+        """
+        x, y, _ = self._prepared(x, y)
+        if x.shape[1] == 0 or y.shape[1] == 0:
+            return np.zeros(len(permutations))
+        first = 1 if self.variant == 1 else 0
+        counts = np.maximum(np.arange(first, first + len(x)), 1.0)  # psi(0) is never asked for
+        table = digamma(counts) - digamma(self.k)
+        permutations = np.ascontiguousarray(permutations, dtype=np.int64)
+        sums = self.search.permuted_sums(x, y, permutations, self._query(x, y), table)
+        return self.ceiling(len(x)) - sums / len(x)
+
     def _prepared(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix, dict[str, float]]:
         """Return both sides without constant columns, on one scale and with ties broken."""
         sides = [drop_constant(x), drop_constant(y)]
