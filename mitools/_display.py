@@ -63,6 +63,7 @@ def to_dict(assessment: Assessment) -> dict[str, Any]:
             "null_mean_nats": check.null_mean,
             "null_sd_nats": check.null_sd,
             "p_value": check.p_value,
+            "n_permutations": check.n_permutations,
         },
     }
     plain: dict[str, Any] = _plain(record)

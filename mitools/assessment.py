@@ -326,6 +326,7 @@ def _cross_check(
         null_mean=float(null.mean()),
         null_sd=float(null.std(ddof=1)) if len(null) > 1 else 0.0,
         p_value=_p_value(null, estimate.value),
+        n_permutations=n_permutations,
     )
 
 

@@ -66,12 +66,14 @@ class CrossCheck:
         null_mean: Mean of its own permutation null, in nats.
         null_sd: Standard deviation of that null.
         p_value: (1 + permutations at least as large) / (1 + permutations).
+        n_permutations: How many there were.
     """
 
     estimate: Estimate
     null_mean: float
     null_sd: float
     p_value: float
+    n_permutations: int
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _why_independent(evidence: Evidence) -> list[str]:
         )
     reasons += _fullness(evidence)
     check = evidence.cross_check
-    if check is not None and check.p_value <= level(evidence.n_permutations):
+    if check is not None and check.p_value <= level(check.n_permutations):
         reasons.append(
             f"{check.estimate.estimator} does tell the data from independence (p = "
             f"{check.p_value:.2g}): the verdict is about {evidence.estimate.estimator}, which "
@@ -235,9 +237,10 @@ def _support(evidence: Evidence) -> list[str]:
             f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
             f"{amount(check.estimate.value)}."
         )
+    bound = min(evidence.estimate.ceiling, _sample_bound(evidence.estimate))
     sentences.append(
-        f"It stays at {evidence.saturation.fraction_of_ceiling:.0%} of its ceiling, and does not "
-        "move with "
+        f"It is {evidence.estimate.value / bound:.0%} of what so many samples can show, and does "
+        "not move with "
         + ("the estimator's settings or " if evidence.sweep else "")
         + "the number of samples by more than its noise."
     )

@@ -1,0 +1,64 @@
+"""What `import mitools` brings along, in fresh interpreters; and that it does without the rest."""
+
+import subprocess
+import sys
+
+import pytest
+
+import mitools
+
+HEAVY = ["torch", "torchvision", "faiss", "matplotlib", "pandas", "sklearn", "dask", "typer"]
+
+
+def python(code):
+    """Run code in a fresh interpreter and return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import mitools",
+        "import mitools, numpy as np; r = np.random.default_rng(0); x = r.normal(size=(50, 2));"
+        "mitools.assess(x, x[::-1], estimator=mitools.KSG(), n_permutations=2, n_halves=2)",
+    ],
+    ids=["import", "assess"],
+)
+def test_nothing_heavy_is_imported(code):
+    loaded = python(f"{code}\nimport sys; print([m for m in {HEAVY} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_the_command_line_imports_nothing_heavy_until_it_is_used():
+    heavy = [name for name in HEAVY if name != "typer"]
+    loaded = python(f"import mitools.cli, sys; print([m for m in {heavy} if m in sys.modules])")
+    assert loaded == "[]"
+
+
+BLOCKED = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {blocked}:
+            raise ImportError(f'{{name}} is blocked')
+sys.meta_path.insert(0, Blocked())
+import numpy as np, mitools
+x, y = np.random.default_rng(0).normal(size=(2, 60, 3))
+for estimator in (mitools.KSG(), mitools.EDGE(), mitools.Reduced(mitools.KSG(), mitools.PCA(2))):
+    print(np.isfinite(mitools.mutual_information(x, y, estimator=estimator).value))
+"""
+
+
+def test_it_works_without_torch_faiss_and_everything_else_that_is_optional():
+    assert python(BLOCKED.format(blocked=set(HEAVY))).split() == ["True"] * 3
+
+
+def test_the_public_surface_is_what_it_says():
+    for name in mitools.__all__:
+        assert getattr(mitools, name) is not None
+    assert mitools.__version__[0].isdigit()
+    assert len(mitools.__all__) < 25

@@ -1,0 +1,53 @@
+"""Estimators by text."""
+
+import pytest
+
+from mitools import EDGE, KSG, PCA, RandomProjection, Reduced, parse_estimator
+
+KNOWN = {
+    "ksg": KSG(),
+    " KSG ": KSG(),
+    "ksg:k=5": KSG(k=5),
+    "ksg:k=5, variant=2": KSG(k=5, variant=2),
+    "ksg:metric=max": KSG(metric="max"),
+    "ksg:standardize=false": KSG(standardize=False),
+    "edge": EDGE(),
+    "edge:seed=3": EDGE(seed=3),
+    "edge:semirobust": EDGE.semirobust(),
+    "edge:released": EDGE.released(),
+    "edge:released=4.3.1": EDGE.released("4.3.1"),
+    "ksg+pca:4": Reduced(KSG(), PCA(4)),
+    "ksg:k=3+pca:4": Reduced(KSG(k=3), PCA(4)),
+    "edge:semirobust+pca:2": Reduced(EDGE.semirobust(), PCA(2)),
+    "edge+random:6,seed=1": Reduced(EDGE(), RandomProjection(6, seed=1)),
+    "edge+random:n_components=6": Reduced(EDGE(), RandomProjection(6)),
+}
+
+
+@pytest.mark.parametrize("text", KNOWN)
+def test_text_becomes_the_estimator(text):
+    assert parse_estimator(text) == KNOWN[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kgs", r"No estimator named 'kgs'\. Did you mean 'ksg'\?.* Known estimators: ksg, edge"),
+        ("", "No estimator named ''. Known estimators"),
+        ("ksg:kk=3", "No setting of ksg named 'kk'. Did you mean 'k'.* Known settings of ksg: k,"),
+        ("ksg:k", "The setting 'k' of ksg needs a value"),
+        ("ksg:k=0", "'ksg:k=0' is not a usable setting: `k` must be a whole number"),
+        ("ksg:k=many", "`k` must be a whole number of neighbours, at least 1, got 'many'"),
+        ("edge:semirobus", "No setting of edge named 'semirobus'. Did you mean 'semirobust'"),
+        ("edge:released=9", "is not a usable setting"),
+        ("edge:semirobust,seed=1", "the preset 'semirobust' fixes every setting"),
+        ("edge:semirobust=3", "is not a usable setting"),
+        ("ksg+pcb:4", "No reduction named 'pcb'. Did you mean 'pca'"),
+        ("ksg+pca", "must say how many components to keep, such as 'pca:4'"),
+        ("ksg+pca:0", "`n_components` must be a whole number of at least 1"),
+        ("ksg+random:3,sed=1", "No setting of random named 'sed'. Did you mean 'seed'"),
+    ],
+)
+def test_mistakes_name_the_nearest(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_estimator(text)
