@@ -14,15 +14,16 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._kernels.knn import brute_counts, brute_radii
+from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
 from mitools._kernels.margins import margin, margin_counts
 from mitools._kernels.permuted import all_distances, table_excess
 from mitools._kernels.strips import lay_out, permuted_excess, strip_counts, strip_length
 from mitools._kernels.threads import over_points
-from mitools._kernels.tiles import products, tile_counts
+from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
+from mitools.messages import require
 
-__all__ = ["Automatic", "BruteForce", "KDTree", "NeighborSearch", "Strips", "Tiles"]
+__all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
 
 Matrix = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -225,6 +226,73 @@ class Tiles(NeighborSearch):
                 tile_counts, size, offset, tiles, tuple(sides), (x, y), settings, counts, cost=cost
             )
         return counts[0], counts[1]
+
+
+@dataclass(frozen=True)
+class Faiss(NeighborSearch):
+    """faiss proposes neighbours by joint Euclidean distance; float64 decides. Needs the faiss extra.
+
+    faiss knows neither the larger of two sides' distances nor counts within a radius of each point's
+    own, so it serves the first step only: of rows nearest in :math:`d_x^2 + d_y^2`, all others are at
+    least half that far in :math:`\\max(d_x^2, d_y^2)`. Points for which that does not settle the k
+    nearest are searched with more candidates, then by brute force. For the max norm faiss is slow and
+    is not offered.
+    """
+
+    metrics = ("l2",)
+
+    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+        faiss = require("faiss", extra="faiss", purpose="The Faiss() neighbour search")
+        n_samples = len(x)
+        sides = products(x, y)
+        joint = np.hstack([side.rows for side in sides])
+        index = faiss.IndexFlatL2(joint.shape[1])
+        index.add(joint)
+        # how far faiss' float32 distances may lie above the true ones (see mitools._kernels.tiles)
+        norms = np.einsum("ij,ij->i", joint, joint, dtype=np.float64)
+        slack = (joint.shape[1] + 16) * 2.0**-23 * (norms + norms.max()) + TINY
+        radii = np.empty((2, n_samples))
+        pending = np.arange(n_samples)
+        settings = (query.k, query.options)
+        for n_candidates in (4 * query.k + 16, 16 * query.k + 256):
+            asked = min(n_candidates, n_samples)
+            far, near = index.search(joint[pending], asked)
+            candidates = np.full((n_samples, asked), -1, np.int64)
+            unseen = np.full(n_samples, np.inf)
+            candidates[pending] = near
+            if asked < n_samples:
+                unseen[pending] = (far[:, -1] - slack[pending]) / 2 * sides[0].scale
+            complete = np.zeros(n_samples, bool)
+            found = np.empty((2, n_samples))
+            over_points(
+                candidate_radii, n_samples, (x, y), candidates, unseen, settings, found, complete
+            )
+            settled = pending[complete[pending]]
+            radii[:, settled] = found[:, settled]
+            pending = pending[~complete[pending]]
+            if not len(pending):
+                break
+        for row in pending:
+            brute_radii(row, row + 1, x, y, query.k, query.options, radii)
+        n_x, n_y = (
+            tiled_side_counts(points, side, radius)
+            for points, side, radius in zip((x, y), sides, radii, strict=True)
+        )
+        return n_x, n_y
+
+
+def tiled_side_counts(points: Matrix, side: Products, radii: Matrix) -> Counts:
+    """Return one side's counts within known radii, by tiles."""
+    n_samples = len(points)
+    counts = np.empty(n_samples, np.int64)
+    block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
+    for offset in range(0, n_samples, block):
+        tile = side.rows[offset : offset + block] @ side.rows.T
+        cost = n_samples / 100
+        over_points(
+            tile_margin_counts, len(tile), offset, tile, side, points, radii, counts, cost=cost
+        )
+    return counts
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["brute_counts", "brute_radii", "insert", "side_distance", "strict_radii"]
+__all__ = [
+    "brute_counts",
+    "brute_radii",
+    "candidate_radii",
+    "insert",
+    "side_distance",
+    "strict_radii",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -127,3 +134,48 @@ def brute_counts(
             if side_distance(points, i, j, squared, radius) < radius and j != i:
                 found += 1
         counts[i] = found
+
+
+@njit(cache=True, nogil=True)
+def candidate_radii(
+    first: int,
+    last: int,
+    sides: tuple[Matrix, Matrix],
+    candidates: NDArray[np.int64],
+    unseen: Matrix,
+    settings: tuple[int, tuple[int, bool]],
+    radii: Matrix,
+    complete: NDArray[np.bool_],
+) -> None:  # pragma: no cover - compiled
+    """Fill ``radii[:, first:last]`` from candidates, and say where no other row could be nearer.
+
+    Args:
+        first: First point of this share of the work.
+        last: The point after its last.
+        sides: Both sides, with shapes (n, d_x) and (n, d_y).
+        candidates: Rows to look at for each point, with shape (n, m); -1 and the point itself are
+            passed over.
+        unseen: A bound below the joint distance of every other row, with shape (n,).
+        settings: ``(k, (variant, squared))``.
+        radii: Output, with shape (2, n).
+        complete: Output, with shape (n,).
+    """
+    x, y = sides
+    k, options = settings
+    distances, rows = np.empty(k), np.empty(k, np.int64)
+    for i in range(first, last):
+        worst = np.inf
+        distances[:] = np.inf
+        rows[:] = len(x)
+        for j in candidates[i]:
+            if j == i or j < 0:
+                continue
+            distance = side_distance(x, i, j, options[1], worst)
+            if distance > worst:
+                continue
+            other = side_distance(y, i, j, options[1], worst)
+            if other <= worst:
+                worst = insert(distances, rows, max(distance, other), j)
+        complete[i] = worst < unseen[i]
+        if complete[i]:
+            radii[0, i], radii[1, i] = strict_radii(x, y, i, distances, rows, options)

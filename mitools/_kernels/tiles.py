@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mitools._kernels.knn import insert, side_distance, strict_radii
 
-__all__ = ["Products", "products", "tile_counts"]
+__all__ = ["Products", "products", "tile_counts", "tile_margin_counts"]
 
 Matrix = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -196,3 +196,20 @@ def tile_counts(
         radius_x, radius_y = strict_radii(x, y, i, distances, rows, options)
         counts[0, i] = tile_side_count(i, tile_x, side_x, x, radius_x)
         counts[1, i] = tile_side_count(i, tile_y, side_y, y, radius_y)
+
+
+@njit(cache=True, nogil=True)
+def tile_margin_counts(
+    first: int,
+    last: int,
+    offset: int,
+    tile: Single,
+    side: Products,
+    points: Matrix,
+    radii: Matrix,
+    counts: NDArray[np.int64],
+) -> None:  # pragma: no cover - compiled
+    """Fill ``counts[offset + first:offset + last]`` with one side's counts, for known radii."""
+    for r in range(first, last):
+        i = offset + r
+        counts[i] = tile_side_count(i, tile[r], side, points, radii[i])
