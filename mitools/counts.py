@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._kernels.counts import compress
+from mitools._kernels.counts import compress, sort_codes
 from mitools._kernels.lsh import joint_codes
 from mitools.hashing import Grid, Side
 
@@ -54,13 +54,19 @@ class Block:
             return max((self.y.n_cells(0) - 1).bit_length(), 1)
         return steps
 
+    def _bits(self, steps: int) -> int:
+        """Return how many bits a joint code has."""
+        if self.interleaved:
+            return 2 * steps
+        leading = self.y if self.swapped else self.x
+        return self.low_bits(steps) + (leading.n_cells(0) - 1).bit_length()
+
     def join(self, x_codes: Codes, y_codes: Codes, steps: int) -> Table:
         """Return the distinct joint codes, sorted, and their counts."""
         if self.swapped:
             x_codes, y_codes = y_codes, x_codes
         joint = joint_codes(x_codes, y_codes, self.low_bits(steps), self.interleaved)
-        joint.sort()
-        table: Table = compress(joint)
+        table: Table = compress(sort_codes(joint, self._bits(steps)))
         return table
 
 

@@ -14,8 +14,10 @@ __all__ = ["Grid", "Side"]
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.uint64]
 
-#: Knots of a column's quantile transform. Up to as many samples, it is the exact mid-rank.
-KNOTS = 4096
+#: Knots of a column's quantile transform, for many samples.
+KNOTS = 1024
+#: Up to this many samples, the quantiles are exact mid-ranks all the same.
+EXACT = 1 << 15
 #: Rows looked at before all of them, to see whether a side may be discrete.
 GLANCE = 2000
 #: A side is discrete when its distinct rows repeat this often on average.
@@ -42,7 +44,7 @@ class Side:
         if projection is not None:
             rows = rows @ projection
         # Even strides through all rows: sorted or drifting data are covered as well as shuffled ones.
-        chosen = _strided(rows, KNOTS)
+        chosen = rows if len(rows) <= EXACT else _strided(rows, KNOTS)
         return cls(projection, tuple(np.sort(column) for column in chosen.T))
 
     @classmethod

@@ -10,7 +10,50 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["clipped_information", "compress", "heap_counts", "mean_neighbor_distances", "row_codes", "nested_information", "split_codes", "table_at_depth"]
+__all__ = [
+    "clipped_information",
+    "compress",
+    "heap_counts",
+    "mean_neighbor_distances",
+    "row_codes",
+    "nested_information",
+    "split_codes",
+    "table_at_depth",
+]
+
+
+@njit(cache=True, nogil=True)
+def sort_codes(codes, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Sort codes of at most `bits` bits, digit by digit; the array given is overwritten."""
+    n = len(codes)
+    passes = (bits + 10) // 11
+    starts = np.zeros((passes, 2049), np.int64)
+    digit = np.uint64(2047)
+    for i in range(n):
+        code = codes[i]
+        for p in range(passes):
+            starts[p, np.int64((code >> np.uint64(11 * p)) & digit) + 1] += 1
+    other = np.empty(n, np.uint64)
+    for p in range(passes):
+        if starts[p].max() == n:  # one digit throughout
+            continue
+        place = np.cumsum(starts[p])
+        shift = np.uint64(11 * p)
+        for i in range(n):
+            d = np.int64((codes[i] >> shift) & digit)
+            other[place[d]] = codes[i]
+            place[d] += 1
+        codes, other = other, codes
+    return codes
+
+
+@njit(cache=True, nogil=True)
+def digest(counts, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Mix an array of counts into a 64-bit digest."""
+    for i in range(len(counts)):
+        state = (state ^ np.uint64(counts[i])) * np.uint64(0x9E3779B97F4A7C15)
+        state ^= state >> np.uint64(29)
+    return state
 
 
 @njit(cache=True, nogil=True)
@@ -69,19 +112,20 @@ def heap_counts(codes, counts, steps, size):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(cache=True, nogil=True)
-def _shared_steps(codes, steps, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return how many steps each code shares with the one before it; -1 if not even the labels."""
-    shared = np.empty(len(codes), np.int8)
-    shared[0] = -1
-    for i in range(1, len(codes)):
-        differ = codes[i] ^ codes[i - 1]
-        depth = 0
-        while differ != 0 and depth <= steps:
-            differ >>= np.uint64(bits)
-            depth += 1
-        if bits == 0:
-            depth = 1
-        shared[i] = steps - depth
+def _shared_steps(codes, depth, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many steps each code shares with the next; -1 if not even the label, and at the end."""
+    m = len(codes)
+    shared = np.full(m, -1, np.int8)
+    if bits == 0:
+        return shared
+    for i in range(m - 1):
+        differ = codes[i] ^ codes[i + 1]
+        length = 1
+        for step in (32, 16, 8, 4, 2, 1):  # its bit length, without branches
+            moved = step * (differ >> np.uint64(step) != 0)
+            differ >>= np.uint64(moved)
+            length += moved
+        shared[i] = max(depth - (length + bits - 1) // bits, -1)
     return shared
 
 
@@ -100,7 +144,11 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
     r"""Return the mean local log-ratio when each sample uses its smallest cell with enough samples.
 
     For an occupancy :math:`k`, sample :math:`i` uses the deepest joint cell that holds at least
-    :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that cell.
+    :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that cell. Samples
+    whose label holds fewer than k in all add 0.
+
+    The tree of cells is walked once, from left to right, with its open branches on a stack: one visit per
+    distinct code and per branching.
 
     Args:
         codes: Distinct joint codes, sorted, with shape (m,).
@@ -110,68 +158,57 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
         y_heap: Counts of y's cells at each depth.
         steps: Depths of x's and of y's codes, with shape (2,); 0 for labels.
         table: :math:`f(0), f(1), \ldots`, either psi or log, as far as it is worth storing.
-        occupancies: The values of :math:`k`, increasing, with shape (K,).
+        occupancies: The two values of :math:`k`, increasing.
 
     Returns:
-        The means in nats, with shape (K,).
+        The two means in nats, with shape (2,).
     """
-    m, n_k = len(codes), len(occupancies)
+    m = len(codes)
     x_steps, y_steps = steps[0], steps[1]
     depth = max(x_steps, y_steps)
     bits = (1 if x_steps > 0 else 0) + (1 if y_steps > 0 else 0)
-    shared = _shared_steps(codes, depth, bits)
-    total = np.int64(0)
+    small, large = occupancies[0], occupancies[1]
+    levels = np.empty(depth + 2, np.int64)
+    weights = np.empty((depth + 2, 3), np.int64)  # samples; those no smaller cell took, for each k
+    total = counts.sum()
+    next_shared = _shared_steps(codes, depth, bits)
+    of_all = _at(table, total)
+    first, second = 0.0, 0.0
+    top = -1
     for i in range(m):
-        total += counts[i]
-    sums = np.zeros(n_k)
-    here = np.empty(n_k, np.int64)
-    stack = np.empty((4 * depth + 8, 4), np.int64)  # low, high, depth, samples
-    start = 0
-    while start < m:
-        end, weight = start + 1, counts[start]
-        while end < m and shared[end] >= 0:
-            weight += counts[end]
-            end += 1
-        stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = start, end, 0, weight
-        top = 1
-        root = True
-        start = end
-        while top > 0:
-            top -= 1
-            low, high, level, weight = stack[top, 0], stack[top, 1], stack[top, 2], stack[top, 3]
-            # A node whose samples all fall into one child is that child: go straight down.
-            if high - low == 1:
-                level = depth
-            if level == depth:
-                here[:] = weight
+        shared = next_shared[i]
+        level, weight = depth, counts[i]
+        rest_small, rest_large = weight, weight
+        while True:
+            if weight >= small and rest_large > 0:
+                x_level, y_level = min(level, x_steps), min(level, y_steps)
+                term = (
+                    _at(table, weight)
+                    - _at(table, x_heap[(1 << x_level) + (sides[0, i] >> (x_steps - x_level))])
+                    - _at(table, y_heap[(1 << y_level) + (sides[1, i] >> (y_steps - y_level))])
+                    + of_all
+                )
+                first += rest_small * term
+                rest_small = 0
+                if weight >= large:
+                    second += rest_large * term
+                    rest_large = 0
+            if top >= 0 and levels[top] >= shared:
+                weight += weights[top, 0]
+                rest_small += weights[top, 1]
+                rest_large += weights[top, 2]
+                if levels[top] == shared:
+                    weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
+                    break
+                level = levels[top]
+                top -= 1
             else:
-                here[:] = 0
-                i = low
-                while i < high:
-                    j, inside = i + 1, counts[i]
-                    while j < high and shared[j] > level:
-                        inside += counts[j]
-                        j += 1
-                    deeper = False
-                    for a in range(n_k):
-                        if inside < occupancies[a]:
-                            here[a] += inside
-                        else:
-                            deeper = True
-                    if deeper:
-                        stack[top, 0], stack[top, 1] = i, j
-                        stack[top, 2], stack[top, 3] = level + 1, inside
-                        top += 1
-                    i = j
-            x_level, y_level = min(level, x_steps), min(level, y_steps)
-            n_x = x_heap[(1 << x_level) + (sides[0, low] >> (x_steps - x_level))]
-            n_y = y_heap[(1 << y_level) + (sides[1, low] >> (y_steps - y_level))]
-            term = _at(table, weight) - _at(table, n_x) - _at(table, n_y) + _at(table, total)
-            for a in range(n_k):
-                if here[a] > 0 and (root or weight >= occupancies[a]):
-                    sums[a] += here[a] * term
-            root = False
-    return sums / total
+                if shared >= 0:
+                    top += 1
+                    levels[top] = shared
+                    weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
+                break
+    return np.array([first / total, second / total])
 
 
 @njit(cache=True, nogil=True)

@@ -21,15 +21,30 @@ def margin_quantiles(values, knots):  # type: ignore[no-untyped-def]  # noqa: AN
     """
     m = len(knots)
     out = np.empty(len(values))
+    # A table of equal steps finds most places at once: what lies in an earlier step is smaller.
+    buckets = 4 * m
+    span = knots[m - 1] - knots[0]
+    per_step = buckets / span if span > 0 and np.isfinite(buckets / span) else 0.0
+    starts = np.full(buckets + 2, m, np.int64)
+    for j in range(m - 1, -1, -1):
+        starts[np.int64((knots[j] - knots[0]) * per_step)] = j
+    for b in range(buckets, -1, -1):
+        starts[b] = min(starts[b], starts[b + 1])
     for i in range(len(values)):
         value = values[i]
-        low, high = 0, m
-        while low < high:
-            middle = (low + high) >> 1
-            if knots[middle] < value:
-                low = middle + 1
-            else:
-                high = middle
+        if value < knots[0]:
+            out[i] = 0.25 / m
+            continue
+        if value > knots[m - 1]:
+            out[i] = (m - 0.25) / m
+            continue
+        bucket = np.int64((value - knots[0]) * per_step)
+        low = starts[bucket]
+        length = starts[bucket + 1] - low
+        while length > 0:  # without a branch on the comparison, which no predictor can guess
+            half = length >> 1
+            low += (length - half) * (knots[low + half] < value)
+            length = half
         if low < m and knots[low] == value:
             last = low
             if last + 1 < m and knots[last + 1] == value:  # an atom: find where it ends
@@ -42,10 +57,6 @@ def margin_quantiles(values, knots):  # type: ignore[no-untyped-def]  # noqa: AN
                         high = middle
                 last -= 1
             out[i] = (0.5 * (low + last) + 0.5) / m
-        elif low == 0:
-            out[i] = 0.25 / m
-        elif low == m:
-            out[i] = (m - 0.25) / m
         else:
             left, right = knots[low - 1], knots[low]
             out[i] = (low - 0.5 + (value - left) / (right - left)) / m

@@ -2,7 +2,6 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -14,6 +13,7 @@ from scipy.special import digamma
 
 from mitools._arrays import paired_samples
 from mitools._kernels.counts import (
+    digest,
     heap_counts,
     nested_information,
     split_codes,
@@ -34,17 +34,19 @@ PROJECTIONS = ("auto", "canonical", "random", "none")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
 #: Shuffled pairings of more samples than this are made of this many of them: their mean no longer moves.
-SHUFFLED = 1 << 15
+SHUFFLED = 1 << 14
 #: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions, and adds noise.
 HEAVIEST = 3.0
 #: Shuffled samples, in all, that a kept null rests on per member; and how many nulls are kept.
 EFFORT, KEPT = 1 << 14, 256
+#: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
+FINEST = 16
 #: psi or log is stored up to here, and computed beyond.
 STORED = 1 << 16
 #: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its memory.
 STREAM_STEPS = 9
 
-_NULLS: dict[bytes, Matrix] = {}
+_NULLS: dict[tuple[Any, ...], Matrix] = {}
 
 
 class Part(NamedTuple):
@@ -320,8 +322,8 @@ class EDGE(MutualInformationEstimator):
         return Block(x, y, tuple(grids[:1] if x.discrete and y.discrete else grids))
 
     def _steps(self, n: int) -> int:
-        """Return how often to halve: until a margin's cells hold fewer than k samples."""
-        return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, 31))
+        """Return how often to halve: until a margin's cells hold fewer than k samples, or `FINEST` times."""
+        return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
 
     def _part(self, block: Block, tables: Sequence[Table], n: int) -> Part:
         heaps = [_heaps(block, grid, t) for grid, t in zip(block.grids, tables, strict=True)]
@@ -331,8 +333,12 @@ class EDGE(MutualInformationEstimator):
         ]
         nulls = self._nulls(block, heaps, n)
         value, null, ceiling = self._corrected(block, np.mean(raw, axis=0), nulls, heaps[0], n)
+        shown = len(tables) if n <= SHUFFLED else 1
         described = np.array(
-            [_described(block, g, t, h, n) for g, t, h in zip(block.grids, tables, heaps, strict=True)]
+            [
+                _described(block, g, t, h, n)
+                for g, t, h in zip(block.grids[:shown], tables, heaps, strict=False)
+            ]
         )
         chance = (described[:, 1] - 1) * (described[:, 2] - 1) / (n - 1)
         debiased = float(np.mean(described[:, 0] - chance))
@@ -341,7 +347,7 @@ class EDGE(MutualInformationEstimator):
     def _raw(self, block: Block, grid: Grid, table: Table, heaps: list[NDArray[np.int64]]) -> Matrix:
         """Return one member's uncorrected estimate for each occupancy, in nats."""
         codes, counts = table
-        function = _table(block.x.discrete and block.y.discrete)
+        both = block.x.discrete and block.y.discrete  # every cell counts, by eq. 9 itself
         raw: Matrix = nested_information(
             codes,
             counts,
@@ -349,8 +355,8 @@ class EDGE(MutualInformationEstimator):
             heaps[0],
             heaps[1],
             block.steps(grid),
-            function,
-            np.array(self.occupancies),
+            _table(both),
+            np.array((1, 2) if both else self.occupancies),
         )
         return raw
 
@@ -362,18 +368,18 @@ class EDGE(MutualInformationEstimator):
         """
         if block.x.dimensions > 1 or block.y.dimensions > 1:
             return self._shuffled(block, heaps, n, 1)
-        key = hashlib.sha256(repr((self, n, block.x.discrete, block.y.discrete)).encode())
-        for grid, pair in zip(block.grids, heaps, strict=True):
-            key.update(repr((grid.scale, grid.steps)).encode())
+        mixed = [np.uint64(n)]
+        for pair in heaps:
             for heap in pair:
-                key.update(heap.tobytes() + b"|")
-        known = _NULLS.get(key.digest())
+                mixed.append(np.uint64(digest(heap[len(heap) // 2 :], mixed[-1])))
+        key = (self, block.x.discrete, block.y.discrete, n, block.grids[0].steps, int(mixed[-1]))
+        known = _NULLS.get(key)
         if known is None:
             repeats = int(np.clip(EFFORT // n, 1, 16))
             known = self._shuffled(block, heaps, n, repeats)
             if len(_NULLS) >= KEPT:
                 _NULLS.pop(next(iter(_NULLS)), None)
-            _NULLS[key.digest()] = known
+            _NULLS[key] = known
         return known
 
     def _shuffled(
@@ -419,7 +425,8 @@ class EDGE(MutualInformationEstimator):
             weights = self._weights(sum(s.dimensions for s in sides if not s.discrete))
             return float(weights @ scaled), float(weights @ nulls), entropy
         weights = self._weights(block.x.dimensions + block.y.dimensions)
-        best_of = digamma(n) - digamma(np.array([small, large])) - nulls
+        resolved = (block.grids[0].steps + 1) * np.log(2)
+        best_of = np.minimum(digamma(n) - digamma(np.array([small, large])), resolved) - nulls
         return (
             float(weights @ (raw - nulls)),
             float(weights @ nulls),
