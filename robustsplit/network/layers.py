@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from math import prod
@@ -310,15 +311,13 @@ class Network:
                 f"Module {name!r} of {type(self.trace.root).__name__} is never called in the "
                 f"forward pass (eval mode), so it has no activations and no place in it.{instead}"
             )
-        near = {entry.key for entry in self.trace.calls if entry.key and not self.is_layer(entry)}
-        known = [entry.key for entry in self.main]
         # Blocks may be named too, but listing them all would bury the layers.
-        text = unknown("layer", name, known)
-        if "Did you mean" not in text:
-            hint = unknown("module", name, sorted(near))
-            if "Did you mean" in hint:
-                text = hint
-        raise ValueError(text)
+        known = [entry.key for entry in self.main]
+        blocks = [e.key for e in self.trace.calls if e.name and any(e.module.children())]
+        nearest = get_close_matches(name, [*known, *blocks], n=1, cutoff=0.5)
+        if nearest and nearest[0] not in known:
+            raise ValueError(unknown("block", name, blocks))
+        raise ValueError(unknown("layer", name, known))
 
     def _named(self, name: str) -> list[Call]:
         if not isinstance(name, str):

@@ -49,7 +49,7 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 def is_compiled_wrapper(module: nn.Module) -> bool:
     """Whether `module` is what `torch.compile(module)` returns."""
-    return isinstance(module._modules.get("_orig_mod"), nn.Module)
+    return isinstance(getattr(module, "_orig_mod", None), nn.Module)
 
 
 def canonical(name: str) -> str:

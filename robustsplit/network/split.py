@@ -37,7 +37,7 @@ from robustsplit.network.models import (
     module_names,
     unwrap,
 )
-from robustsplit.network.trace import Call, trace
+from robustsplit.network.trace import Call, restored, trace
 
 __all__ = ["Split"]
 
@@ -117,7 +117,20 @@ class Split:
 
     def check(self) -> list[str]:
         """Say what a reader of the results must know about this cut, one sentence each."""
-        return list(self._warnings)
+        noise = (
+            "f_a's output differs in train mode even when its modules are kept in eval mode, "
+            "probably by a function such as F.dropout in a module that both sides share; make it "
+            "a module."
+        )
+        return [*self._warnings, *([noise] if self._noisy() else [])]
+
+    def _noisy(self) -> bool:
+        """Whether train mode changes what arrives at the cut, f_a being frozen."""
+        device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
+        with restored(self.model, device), eval_mode(self.model), torch.no_grad(), self.frozen():
+            still = self.run_f_a(self._example).clone()
+            self.model.train()
+            return not torch.allclose(still, self.run_f_a(self._example), rtol=1e-3, atol=1e-6)
 
     def on(self, model: nn.Module) -> Split:
         """Return the same cut through another model of the same architecture."""

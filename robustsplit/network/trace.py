@@ -28,7 +28,7 @@ from robustsplit.network.models import (
 )
 from robustsplit.network.pairs import Edge, Graph, edge_of
 
-__all__ = ["TRACING", "Call", "Trace", "trace"]
+__all__ = ["TRACING", "Call", "Trace", "restored", "trace"]
 
 #: Rows of a tensor example that are used: two tell the batch axis from the others.
 ROWS = 2
@@ -146,7 +146,7 @@ def trace(model: nn.Module, example: Any) -> Trace:
         stack.callback(TRACING.reset, token)
         stack.enter_context(eager())
         stack.enter_context(eval_mode(root))
-        stack.enter_context(_restored(root, probe.device))
+        stack.enter_context(restored(root, probe.device))
         stack.enter_context(torch.enable_grad())
         # The graph is only read, so what backward would need is dropped at once.
         stack.enter_context(torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda x: x))
@@ -253,7 +253,7 @@ def _differentiable(example: Any) -> Any:
 
 
 @contextmanager
-def _restored(root: nn.Module, device: torch.device) -> Iterator[None]:
+def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
     """Make every parameter need a gradient; give that, buffers and random state back on exit."""
     # Some modules write to buffers even in eval mode.
     buffers = [

@@ -71,7 +71,9 @@ def test_post_is_what_the_next_layer_receives(architecture):
     assert (activations[last] < 0).any()
     torch.testing.assert_close(activations[last], model.eval()(IMAGES[:2]))
     assert activations.sources[last] == "output"
-    assert all(activations.sources[name] == f"input of {nxt}" for name, nxt, _ in activations.pairs)
+    assert all(
+        activations.sources[name] == f"input of {nxt}" for name, nxt, _ in activations.pairs
+    )
     assert all(connected for *_, connected in activations.pairs)
 
 
@@ -327,7 +329,7 @@ def test_gradients_still_flow_inside():
 class TestErrors:
     def test_unknown_layer(self):
         with (
-            pytest.raises(ValueError, match="No layer named 'features.99'. Did you mean"),
+            pytest.raises(ValueError, match=r"No layer named 'features\.99'. Did you mean"),
             capture(torchvision.models.alexnet(weights=None), IMAGES, ["features.99"]),
         ):
             pass
@@ -336,8 +338,9 @@ class TestErrors:
         model = chain()
         model.add_module("spare", nn.Identity())
         model.forward = lambda x: model[4](model[2](torch.relu(model[0](x))))
-        with pytest.raises(ValueError, match="'spare' .* never called"), capture(
-            model, ROWS, ["spare"]
+        with (
+            pytest.raises(ValueError, match=r"'spare' .* never called"),
+            capture(model, ROWS, ["spare"]),
         ):
             pass
 
@@ -383,7 +386,7 @@ class TestErrors:
         model = Fickle()
         with (
             capture(model, ROWS) as activations,
-            pytest.raises(RuntimeError, match="did not call .*'sometimes'"),
+            pytest.raises(RuntimeError, match=r"did not call .*'sometimes'"),
         ):
             model(ROWS)
         assert activations.n_samples == 0

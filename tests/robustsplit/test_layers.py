@@ -1,6 +1,8 @@
 """Which layers, in which order, connected how."""
 
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -244,15 +246,16 @@ def test_unknown_names_are_refused_with_the_nearest(layers, message):
 
 
 def test_uncalled_names_are_refused():
+    network = Network(trace(Dead(), ROWS))
     with pytest.raises(ValueError, match="'unused' of Dead is never called"):
-        names(Dead(), layers=["unused"])
+        network.select(["unused"])
     with pytest.raises(ValueError, match="module around it that was called is 'block'"):
-        names(Dead(), layers=["block.borrowed"])
+        network.select(["block.borrowed"])
 
 
 def test_bad_examples_and_models():
     model = Backwards()
-    with pytest.raises(TypeError, match="torch.as_tensor"):
+    with pytest.raises(TypeError, match=r"torch\.as_tensor"):
         names(model, ROWS.numpy())
     with pytest.raises(ValueError, match="without a tensor"):
         names(model, {})
@@ -283,13 +286,13 @@ def test_several_arguments_and_structured_outputs():
 
         def forward(self, one, two):
             out, _ = self.right(two)
-            return {"logits": self.head(self.left(one) + out[:, -1]), "other": (one,)}
+            return {"logits": self.head(out[:, -1] + self.left(one)), "other": (one,)}
 
     one, two = torch.rand(3, 4), torch.rand(3, 5, 4)
     for example in ((one, two), {"one": one, "two": two}):
         layers = weight_layers(Two(), example)
-        assert [layer.name for layer in layers] == ["left", "right", "head"]
-        assert layers[1].output_shape == (5, 3)
+        assert [layer.name for layer in layers] == ["right", "left", "head"]
+        assert layers[0].output_shape == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -370,9 +373,16 @@ def test_dependence_agrees_with_real_derivatives():
     for one in network.main:
         for two in network.main:
             if one.start < two.start:
-                (slope,) = torch.autograd.grad(
-                    seen[two.key][0].sum(), seen[one.key][1], retain_graph=True, allow_unused=True
-                ) if seen[two.key][0].requires_grad else (None,)
+                (slope,) = (
+                    torch.autograd.grad(
+                        seen[two.key][0].sum(),
+                        seen[one.key][1],
+                        retain_graph=True,
+                        allow_unused=True,
+                    )
+                    if seen[two.key][0].requires_grad
+                    else (None,)
+                )
                 assert network.connected(one, two) == (slope is not None)
 
 
@@ -404,3 +414,15 @@ def test_a_first_axis_that_is_not_the_batch_is_noted():
 
     layers = weight_layers(TimeFirst(), torch.rand(2, 5, 4))
     assert [layer.note for layer in layers] == ["first axis is not the batch", ""]
+
+
+def test_the_page_on_networks_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "networks.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    namespace: dict[str, object] = {"__name__": "networks"}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert len(blocks) == 9
+    assert "8 x 8 x 8" in printed
+    assert "last 2 weight layers" in printed
