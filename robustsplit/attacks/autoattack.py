@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from mitools.messages import MissingExtraError, require, unknown
-from robustsplit.attacks.base import NORM_NAMES, Attack, Norm
+from robustsplit.attacks.base import NORM_NAMES, Attack, Norm, in_255ths
 from robustsplit.attacks.pgd import PGD
 
 __all__ = ["AutoAttack", "Plan"]
@@ -108,8 +108,9 @@ class AutoAttack(Attack):
 
     @property
     def label(self) -> str:
-        """Title and ball, as for a model with 10 classes or more."""
-        return f"{self.plan(10).title} ({NORM_NAMES[self.norm]}, eps {self.eps * 255:.4g}/255)"
+        """Version and ball; "standard" is said by `plan`, which knows the number of classes."""
+        title = self.plan(10).title.removesuffix(" standard")
+        return f"{title} ({NORM_NAMES[self.norm]}, eps {in_255ths(self.eps)})"
 
     def plan(self, n_classes: int, shape: tuple[int, ...] | None = None) -> Plan:
         """Return what runs for `n_classes` classes and inputs of `shape` (without the batch).

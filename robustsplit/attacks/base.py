@@ -88,7 +88,7 @@ class Attack(ABC):
     @property
     def label(self) -> str:
         """The attack in words, such as ``PGD (Linf, eps 8/255, 10 steps)``."""
-        parts = [] if self.eps is None else [NORM_NAMES[self.norm], f"eps {_in_255ths(self.eps)}"]
+        parts = [] if self.eps is None else [NORM_NAMES[self.norm], f"eps {in_255ths(self.eps)}"]
         if (steps := getattr(self, "steps", None)) is not None:
             parts.append(f"{steps} steps")
         return type(self).__name__ + (f" ({', '.join(parts)})" if parts else "")
@@ -188,7 +188,7 @@ class CallableAttack(Attack):
         ball = (
             "unbounded"
             if self.eps is None
-            else f"{NORM_NAMES[self.norm]}, eps {_in_255ths(self.eps)}"
+            else f"{NORM_NAMES[self.norm]}, eps {in_255ths(self.eps)}"
         )
         return f"{self.title} ({ball})"
 
@@ -248,7 +248,7 @@ def as_attack(
     return CallableAttack(thing, eps=eps, norm=norm, bounds=bounds)
 
 
-def _in_255ths(eps: float) -> str:
+def in_255ths(eps: float) -> str:
     """Return 0.03137 as ``8/255``, and what is no whole number of 255ths as it is."""
     steps = eps * 255
     return f"{steps:.0f}/255" if steps and abs(steps - round(steps)) < 1e-9 else f"{eps:g}"

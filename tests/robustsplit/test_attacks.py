@@ -1,8 +1,9 @@
-"""The attacks themselves: equal to foolbox, optimal where the optimum is known, stronger with more."""
+"""The attacks: equal to foolbox, optimal where the optimum is known, stronger with more."""
 
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -169,7 +170,7 @@ def test_cw_budget_returns_the_input_beyond_it():
 
 
 def test_random_starts_fill_the_ball_evenly():
-    """In d dimensions the share of the ball within radius r is r^d; 4 standard errors at n = 4000."""
+    """In d dimensions the share of the ball within r is r^d; 4 standard errors at n = 4000."""
     n = 4000
     x = torch.full((n, 3), 0.5)
     for norm in ("l2", "linf"):
@@ -243,7 +244,7 @@ def test_accuracy_falls_with_eps_and_reaches_zero():
         for eps in (0.0, 8 / 255, 16 / 255, 32 / 255, 64 / 255, 1.0)
     ]
     assert shares[0] == accuracy(net, x, y) > 0.9
-    assert all(a >= b - 1e-9 for a, b in zip(shares, shares[1:], strict=False))
+    assert all(a >= b - 1e-9 for a, b in pairwise(shares))
     assert shares[-1] == 0
 
 
@@ -260,7 +261,7 @@ def test_accuracy_falls_with_steps_and_restarts():
 
 
 def test_one_step_is_a_step():
-    """Some libraries return the best iterate tested *before* stepping, so that FGSM does nothing."""
+    """Libraries that return the best iterate tested *before* stepping make FGSM do nothing."""
     net, (x, y) = trained_net(), test_images(50)
     assert torch.equal(
         IFGSM(8 / 255, step_size=8 / 255, steps=1).perturb(net, x, y),
@@ -365,7 +366,7 @@ def test_any_shape_and_dtype(attack, shape, dtype):
 
 
 def test_misclassified_inputs_are_accepted():
-    net, (x, y) = trained_net(), test_images(20)
+    net, (x, _) = trained_net(), test_images(20)
     wrong = (net(x).argmax(1) + 1) % 10
     assert accuracy(net, PGD().perturb(net, x, wrong), wrong) == 0
     assert torch.equal(CW(steps=5).perturb(net, x, wrong), x)
