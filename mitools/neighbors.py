@@ -18,7 +18,7 @@ from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
 from mitools._kernels.margins import margin, margin_counts
 from mitools._kernels.permuted import all_distances, table_excess
 from mitools._kernels.strips import lay_out, permuted_excess, strip_counts, strip_length
-from mitools._kernels.threads import over_points
+from mitools._threads import over_points
 from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
 from mitools.messages import require

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mitools._kernels.preparation import (
+from mitools._preparation import (
     break_ties,
     drop_constant,
     has_repeats,
