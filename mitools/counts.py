@@ -1,4 +1,4 @@
-"""Counts of cells, which add up: `CountState`. Stream, split over machines, merge, then estimate."""
+"""Counts of cells, which add up: stream, split over machines, merge, then estimate."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class Block:
 class CountState:
     """Counts of joint cells under a hash that was fixed beforehand.
 
-    States under one hash add up exactly: `update` in any order and chunking, and `merge` in any order and
-    nesting, give the same counts, and so the same estimate to the last bit. Get an empty one from
-    `EDGE.fit_hash`. States are values: `update` and `merge` return a new one.
+    States under one hash add up exactly: `update` in any order and chunking, and `merge` in any
+    order and nesting, give the same counts, and so the same estimate to the last bit. Get an empty
+    one from `EDGE.fit_hash`. States are values: `update` and `merge` return a new one.
 
     Attributes:
         estimator: The settings that made the hash.
@@ -117,7 +117,8 @@ class CountState:
 
         Raises:
             TypeError: For data that are not numbers.
-            ValueError: For bad data, other dimensions than the hash's, or discrete values it never saw.
+            ValueError: For bad data, other dimensions than the hash's, or discrete values it never
+                saw.
         """
         x, y = paired_samples(x, y)
         self._check_width("x", x.shape[1])
@@ -162,7 +163,7 @@ class CountState:
                 arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"] = codes, counts
         settings = json.dumps(self.estimator.to_dict(), sort_keys=True)
         np.savez_compressed(
-            path,  # type: ignore[arg-type]
+            path,
             settings=np.array(settings),
             n_samples=np.int64(self.n_samples),
             shape=np.array([len(self.blocks), len(self.blocks[0].grids)]),
@@ -180,9 +181,7 @@ class CountState:
         blocks, tables = [], []
         for b in range(n_blocks):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
-            blocks.append(
-                Block(_read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}"), grids)
-            )
+            blocks.append(Block(_read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}"), grids))
             tables.append(
                 tuple(
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)

@@ -1,4 +1,4 @@
-"""Directions to hash along: random ones, or canonical ones learned on other samples than those hashed."""
+"""Directions to hash along: random ones, or canonical ones learned on other samples."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class CanonicalDirections:
         """Solve canonical correlation analysis on `x`, shape (n, p), and `y`, shape (n, q).
 
         A pair counts as significant when its squared correlation lies above the upper edge of the
-        spectrum of independent data (Wachter 1980), with a = p/n and b = q/n:
-        a + b - 2ab + 2 sqrt(a (1 - a) b (1 - b)). A discrete side enters by its indicator columns, which
-        makes the other side's directions those of linear discriminant analysis.
+        spectrum of independent data (Wachter 1980), with a = p/n and b = q/n: a + b - 2ab + 2
+        sqrt(a (1 - a) b (1 - b)). A discrete side enters by its indicator columns, which makes the
+        other side's directions those of linear discriminant analysis.
         """
         n = len(x)
         (u, to_x), (v, to_y) = (
@@ -62,8 +62,8 @@ class CanonicalDirections:
 def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
     """Return `count` Gaussian directions, shape (d, count), on columns in units of their own spread.
 
-    The directions depend on the width and the seed alone, so that two sides of one width share them and
-    swapping the sides changes nothing.
+    The directions depend on the width and the seed alone, so that two sides of one width share
+    them and swapping the sides changes nothing.
     """
     width = rows.shape[1]
     spread = _spread_of(rows)

@@ -1,4 +1,4 @@
-"""Hashes of one side: margins to quantiles or labels, and quantiles to nested cells, ensemble by ensemble."""
+"""Hashes of one side: margins to quantiles or labels, and quantiles to nested cells."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Side:
         """Learn the quantiles of `rows`, with shape (n, d), or of their projections."""
         if projection is not None:
             rows = rows @ projection
-        # Even strides through all rows: sorted or drifting data are covered as well as shuffled ones.
+        # Even strides through all rows: sorted or drifting data are covered as well as shuffled
+        # ones.
         chosen = rows if len(rows) <= EXACT else _strided(rows, KNOTS)
         return cls(projection, tuple(np.sort(column) for column in chosen.T))
 
@@ -81,11 +82,12 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """One member of the ensemble: :math:`H_1(u) = floor((u + b) / eps)`, for eps = 1/scale, 1/(2 scale), ...
+    """One member of the ensemble: the hash floor((u + b) / eps) for a chain of eps, each half the last.
 
     Attributes:
         scale: The finest-to-coarsest factor all bandwidths share, in (1/2, 1].
-        shifts: One offset per coordinate, the same on both sides: swapping the sides changes nothing.
+        shifts: One offset per coordinate, the same on both sides: swapping the sides changes
+            nothing.
         order: In which order the coordinates are halved.
         steps: How often one coordinate of a side is halved, in all.
     """
@@ -144,7 +146,7 @@ def _codes_of(rows: Matrix, labels: Matrix) -> NDArray[np.int64]:
         matches = codes >= 0
     if not matches.all():
         raise ValueError(
-            f"{int((~matches).sum())} rows hold values that the sample given to `fit_hash` did not, "
-            "and that sample was discrete. Fit the hash on a sample that has every value."
+            f"{int((~matches).sum())} rows hold values that the sample given to `fit_hash` did "
+            "not, and that sample was discrete. Fit the hash on a sample that has every value."
         )
     return np.asarray(codes)

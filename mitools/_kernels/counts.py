@@ -1,29 +1,37 @@
 """Counting nested cells in numba, linear in the number of distinct cells.
 
-The distinct joint codes, sorted, are a tree written down: a node at depth ``l`` is a run of codes that
-agree in their first ``l`` steps. One side's tree is small, so its counts are kept in a heap: the node at
-depth ``l`` with prefix ``c`` is entry ``2^l + c``. A side of labels has depth 0, and entry ``1 + c``.
+The distinct joint codes, sorted, are a tree written down: a node at depth ``l`` is a run of codes
+that agree in their first ``l`` steps. One side's tree is small, so its counts are kept in a heap:
+the node at depth ``l`` with prefix ``c`` is entry ``2^l + c``. A side of labels has depth 0, and
+entry ``1 + c``.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 __all__ = [
     "clipped_information",
     "compress",
     "heap_counts",
     "mean_neighbor_distances",
-    "row_codes",
     "nested_information",
+    "row_codes",
     "split_codes",
     "table_at_depth",
 ]
 
+Codes = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 
 @njit(cache=True, nogil=True)
-def sort_codes(codes, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def sort_codes(codes: Codes, bits: int) -> Codes:
     """Sort codes of at most `bits` bits, digit by digit; the array given is overwritten."""
     n = len(codes)
     passes = (bits + 10) // 11
@@ -48,7 +56,7 @@ def sort_codes(codes, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @njit(cache=True, nogil=True)
-def digest(counts, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def digest(counts: Counts, state: Any) -> Any:
     """Mix an array of counts into a 64-bit digest."""
     for i in range(len(counts)):
         state = (state ^ np.uint64(counts[i])) * np.uint64(0x9E3779B97F4A7C15)
@@ -57,7 +65,7 @@ def digest(counts, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @njit(cache=True, nogil=True)
-def compress(codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def compress(codes: Codes) -> tuple[Codes, Counts]:
     """Return the distinct values of sorted `codes` and how often each occurs."""
     n = len(codes)
     distinct = np.empty(n, np.uint64)
@@ -73,7 +81,7 @@ def compress(codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, nogil=True)
-def _gather(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _gather(code: Any) -> Any:
     """Undo `lsh._spread`: keep every second bit."""
     code = code & np.uint64(0x5555555555555555)
     code = (code | (code >> np.uint64(1))) & np.uint64(0x3333333333333333)
@@ -84,7 +92,7 @@ def _gather(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def split_codes(codes, y_bits, interleave):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def split_codes(codes: Codes, y_bits: int, interleave: bool) -> Counts:
     """Return the codes of the two sides, shape (2, m): the inverse of `lsh.joint_codes`."""
     m = len(codes)
     sides = np.empty((2, m), np.int64)
@@ -100,7 +108,7 @@ def split_codes(codes, y_bits, interleave):  # type: ignore[no-untyped-def]  # n
 
 
 @njit(cache=True, nogil=True)
-def heap_counts(codes, counts, steps, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def heap_counts(codes: Counts, counts: Counts, steps: int, size: int) -> Counts:
     """Return one side's counts at every depth, as a heap; `size` is its number of finest cells."""
     first = 1 << steps
     heap = np.zeros(first + size, np.int64)
@@ -112,7 +120,7 @@ def heap_counts(codes, counts, steps, size):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(cache=True, nogil=True)
-def _shared_steps(codes, depth, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _shared_steps(codes: Codes, depth: int, bits: int) -> Any:
     """Return how many steps each code shares with the next; -1 if not even the label, and at the end."""
     m = len(codes)
     shared = np.full(m, -1, np.int8)
@@ -130,7 +138,7 @@ def _shared_steps(codes, depth, bits):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @njit(cache=True, nogil=True)
-def _at(table, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _at(table: Floats, count: Any) -> Any:
     """Look up f(count); beyond the table, psi by its asymptotic series, or log if f(1) = 0."""
     if count < len(table):
         return table[count]
@@ -140,15 +148,24 @@ def _at(table, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occupancies):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def nested_information(
+    codes: Codes,
+    counts: Counts,
+    sides: Counts,
+    x_heap: Counts,
+    y_heap: Counts,
+    steps: Counts,
+    table: Floats,
+    occupancies: Counts,
+) -> Floats:
     r"""Return the mean local log-ratio when each sample uses its smallest cell with enough samples.
 
     For an occupancy :math:`k`, sample :math:`i` uses the deepest joint cell that holds at least
-    :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that cell. Samples
-    whose label holds fewer than k in all add 0.
+    :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that
+    cell. Samples whose label holds fewer than k in all add 0.
 
-    The tree of cells is walked once, from left to right, with its open branches on a stack: one visit per
-    distinct code and per branching.
+    The tree of cells is walked once, from left to right, with its open branches on a stack: one
+    visit per distinct code and per branching.
 
     Args:
         codes: Distinct joint codes, sorted, with shape (m,).
@@ -198,7 +215,11 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
                 rest_small += weights[top, 1]
                 rest_large += weights[top, 2]
                 if levels[top] == shared:
-                    weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
+                    weights[top, 0], weights[top, 1], weights[top, 2] = (
+                        weight,
+                        rest_small,
+                        rest_large,
+                    )
                     break
                 level = levels[top]
                 top -= 1
@@ -206,18 +227,29 @@ def nested_information(codes, counts, sides, x_heap, y_heap, steps, table, occup
                 if shared >= 0:
                     top += 1
                     levels[top] = shared
-                    weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
+                    weights[top, 0], weights[top, 1], weights[top, 2] = (
+                        weight,
+                        rest_small,
+                        rest_large,
+                    )
                 break
     return np.array([first / total, second / total])
 
 
 @njit(cache=True, nogil=True)
-def table_at_depth(codes, counts, sides, x_heap, y_heap, steps, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def table_at_depth(
+    codes: Codes,
+    counts: Counts,
+    sides: Counts,
+    x_heap: Counts,
+    y_heap: Counts,
+    steps: Counts,
+    depth: int,
+) -> Floats:
     r"""Describe the plain contingency table of the cells at one depth.
 
-    Returns:
-        The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of x, of y, joint ones, the samples alone in
-        theirs, and the entropies of x's and y's cells in nats, as shape (7,).
+    Returns: The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of x, of y, joint ones,
+        the samples alone in theirs, and the entropies of x's and y's cells in nats, as shape (7,).
     """
     out = np.zeros(7)
     total = np.int64(0)
@@ -256,7 +288,7 @@ def table_at_depth(codes, counts, sides, x_heap, y_heap, steps, depth):  # type:
 
 
 @njit(cache=True, nogil=True)
-def row_codes(rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def row_codes(rows: Floats) -> Codes:
     """Return one mixed 64-bit code per row of whole numbers, shape (n, r): equal rows, equal codes."""
     n, r = rows.shape
     codes = np.empty(n, np.uint64)
@@ -274,14 +306,15 @@ def row_codes(rows):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, nogil=True)
-def mean_neighbor_distances(ordered, probes, k):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def mean_neighbor_distances(ordered: Floats, probes: Floats, k: int) -> float:
     """Return the mean distance from each probe, a value in sorted `ordered`, to its k-th neighbour (itself the first)."""
     n = len(ordered)
     total = 0.0
     for i in range(len(probes)):
         value = probes[i]
         at = np.searchsorted(ordered, value)
-        # The k nearest are a window of k; its far end decides, and the best window is found by bisection.
+        # The k nearest are a window of k; its far end decides, and the best window is found by
+        # bisection.
         low, high = max(0, at - k + 1), min(at, n - k)
         while low < high:
             middle = (low + high) >> 1
@@ -294,7 +327,9 @@ def mean_neighbor_distances(ordered, probes, k):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def clipped_information(joint, x_counts, y_counts, n, lower, upper):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def clipped_information(
+    joint: Counts, x_counts: Counts, y_counts: Counts, n: int, lower: float, upper: float
+) -> tuple[float, int, int]:
     r"""Return :math:`\frac1n \sum N_{ij} clip(\log_2 \frac{N_{ij} n}{N_i M_j})` from sorted codes ``i K + j``.
 
     Returns:

@@ -1,23 +1,31 @@
-"""Floor hashing in numba: margins to quantiles, quantiles to nested cells, two cells to one joint cell.
+"""Floor hashing in numba: margins to quantiles, quantiles to cells, two cells to a joint one.
 
-A cell is not one bandwidth but a chain of them. Step ``l`` halves one coordinate, so the first ``l``
-bits of a row's code name the cell it falls in at depth ``l``, and shifting the code to the right
-coarsens it. Codes are exact: two rows share one if and only if they share a cell.
+A cell is not one bandwidth but a chain of them. Step ``l`` halves one coordinate, so the first
+``l`` bits of a row's code name the cell it falls in at depth ``l``, and shifting the code to the
+right coarsens it. Codes are exact: two rows share one if and only if they share a cell.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 __all__ = ["cell_codes", "joint_codes", "margin_quantiles"]
 
+Codes = NDArray[np.uint64]
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 
 @njit(cache=True, nogil=True)
-def margin_quantiles(values, knots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def margin_quantiles(values: Floats, knots: Floats) -> Floats:
     """Return the mid-rank of each value of a column among sorted `knots`, as a fraction in (0, 1).
 
-    Ties with a knot get the middle of the tied ranks; between knots it is linear, and beyond them constant.
+    Ties with a knot get the middle of the tied ranks; between knots it is linear, and beyond them
+    constant.
     """
     m = len(knots)
     out = np.empty(len(values))
@@ -64,7 +72,9 @@ def margin_quantiles(values, knots):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @njit(cache=True, nogil=True)
-def cell_codes(quantiles, scale, shifts, order, steps, width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def cell_codes(
+    quantiles: Floats, scale: float, shifts: Floats, order: Counts, steps: int, width: int
+) -> Codes:
     """Return the code of each row of `quantiles`, shape (n, p), with one bit per step.
 
     Step ``l`` appends the next bit of ``floor((scale u + shift) 2^depth)`` of coordinate
@@ -92,7 +102,7 @@ def cell_codes(quantiles, scale, shifts, order, steps, width):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True)
-def _spread(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _spread(code: Any) -> Any:
     """Put a zero bit before each of the low 32 bits (the usual Morton masks)."""
     code = (code | (code << np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
     code = (code | (code << np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
@@ -102,7 +112,7 @@ def _spread(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def joint_codes(x_codes, y_codes, y_bits, interleave):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def joint_codes(x_codes: Codes, y_codes: Codes, y_bits: int, interleave: bool) -> Codes:
     """Return one code per pair: bits of x and y in turn, or x's bits before the `y_bits` of y."""
     n = len(x_codes)
     out = np.empty(n, np.uint64)

@@ -33,9 +33,10 @@ Matrix = NDArray[np.float64]
 PROJECTIONS = ("auto", "canonical", "random", "none")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
-#: Shuffled pairings of more samples than this are made of this many of them: their mean no longer moves.
-SHUFFLED = 1 << 14
-#: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions, and adds noise.
+#: Shuffled pairings of more samples are made of this many: beyond, their mean moves by under 0.01.
+SHUFFLED = 1 << 15
+#: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions,
+#: and adds noise.
 HEAVIEST = 3.0
 #: Shuffled samples, in all, that a kept null rests on per member; and how many nulls are kept.
 EFFORT, KEPT = 1 << 14, 256
@@ -43,7 +44,8 @@ EFFORT, KEPT = 1 << 14, 256
 FINEST = 16
 #: psi or log is stored up to here, and computed beyond.
 STORED = 1 << 16
-#: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its memory.
+#: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its
+#: memory.
 STREAM_STEPS = 9
 
 _NULLS: dict[tuple[Any, ...], Matrix] = {}
@@ -63,43 +65,48 @@ class Part(NamedTuple):
 class EDGE(MutualInformationEstimator):
     r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffled pairings.
 
-    When to use it: many samples (it is linear in n), streams and sums over machines (`fit_hash`), wide data
-    with a linear core, and quick permutation nulls. KSG is as good or better for a few thousand samples in two
-    to five dimensions with curved dependence.
+    When to use it: many samples (it is linear in n), streams and sums over machines (`fit_hash`),
+    wide data with a linear core, and quick permutation nulls. KSG is as good or better for a few
+    thousand samples in two to five dimensions with curved dependence.
 
-    **Hash.** Each coordinate becomes its quantile u in (0, 1), by its own side's samples alone, which makes the
-    estimate invariant to increasing maps of single columns. Member m of the ensemble hashes u to
-    :math:`H_1(u) = \lfloor (u + b_m)/\epsilon \rfloor` (Noshad, Zeng and Hero 2019, section 3) for a chain of nested
-    bandwidths :math:`\epsilon = \epsilon_m, \epsilon_m/2, \ldots`; cells are exact, with no second hash. Discrete
-    sides use one cell per distinct row.
+    **Hash.** Each coordinate becomes its quantile u in (0, 1), by its own side's samples alone,
+    which makes the estimate invariant to increasing maps of single columns. Member m of the
+    ensemble hashes u to :math:`H_1(u) = \lfloor (u + b_m)/\epsilon \rfloor` (Noshad, Zeng and Hero
+    2019, section 3) for a chain of nested bandwidths :math:`\epsilon = \epsilon_m, \epsilon_m/2,
+    \ldots`; cells are exact, with no second hash. Discrete sides use one cell per distinct row.
 
     **Count.** With :math:`N_i, M_j, N_{ij}` samples in the cells (their eq. 6-8), a sample adds
-    :math:`\psi(N_{ij}) - \psi(N_i) - \psi(M_j) + \psi(n)` at the smallest joint cell that holds at least k samples:
-    the bandwidth is chosen sample by sample, as KSG chooses its radius. Digamma replaces the logarithm of their
-    eq. 9 because a logarithm of a small count is biased. Two discrete sides use eq. 9 with logarithms.
+    :math:`\psi(N_{ij}) - \psi(N_i) - \psi(M_j) + \psi(n)` at the smallest joint cell that holds at
+    least k samples: the bandwidth is chosen sample by sample, as KSG chooses its radius. Digamma
+    replaces the logarithm of their eq. 9 because a logarithm of a small count is biased. Two
+    discrete sides use eq. 9 with logarithms.
 
-    **Correct.** From each member its mean over shuffled pairings is subtracted, which is exactly 0 on average for
-    independent data of any width. The two `occupancies` k are then combined so that a smoothing bias in
-    proportion to :math:`\epsilon^2 \propto k^{2/d}`, d = d_x + d_y, cancels: the idea of their eq. 12-14, with two
-    members whose weights stay below 3, because the equation's own weights amplify noise. With labels on a side,
-    the correction is scaled as in adjusted mutual information (Vinh et al. 2010, eq. 3), so that
-    I(X; X) = H(X) for discrete X.
+    **Correct.** From each member its mean over shuffled pairings is subtracted, which is exactly 0
+    on average for independent data of any width. The two `occupancies` k are then combined so that
+    a smoothing bias in proportion to :math:`\epsilon^2 \propto k^{2/d}`, d = d_x + d_y, cancels:
+    the idea of their eq. 12-14, with two members whose weights stay below 3, because the
+    equation's own weights amplify noise. With labels on a side, the correction is scaled as in
+    adjusted mutual information (Vinh et al. 2010, eq. 3), so that I(X; X) = H(X) for discrete X.
 
-    **Wide data.** Above three columns, directions come from canonical correlation analysis on one half of the
-    samples and are hashed on the other half, in turn; the estimate is the sum over the pairs of directions that
-    correlate significantly. For independent data it is still 0 on average. The sum is a lower bound where the
-    canonical variates of either side are independent (as for Gaussians), and misses what is not linear at all.
+    **Wide data.** Above three columns, directions come from canonical correlation analysis on one
+    half of the samples and are hashed on the other half, in turn; the estimate is the sum over the
+    pairs of directions that correlate significantly. For independent data it is still 0 on
+    average. The sum is a lower bound where the canonical variates of either side are independent
+    (as for Gaussians), and misses what is not linear at all.
 
-    Ceiling: `Estimate.ceiling`, from the data: about ln n - 0.8 for 1+1 columns, the sum over pairs of directions for
-    wide data, the smaller entropy for discrete data. Cost: O(n log n) for sorting codes, members x 0.1 s per million samples for 1+1 columns; wide
-    data add O(n d min(d, 128)).
+    Ceiling: `Estimate.ceiling`, from the data: about ln n - 0.8 for 1+1 columns, the sum over
+    pairs of directions for wide data, the smaller entropy for discrete data. Cost: O(n log n) for
+    sorting codes, members x 0.1 s per million samples for 1+1 columns; wide data add O(n d min(d,
+    128)).
 
     Attributes:
         members: Size of the ensemble over bandwidths and shifts.
         occupancies: The two k: fewest samples in a cell.
-        projection: ``"canonical"`` as above, ``"random"`` for `dimensions` Gaussian directions per side that do not
-            depend on the data's pairing, ``"none"`` to hash all columns, or ``"auto"``: none up to 3 columns.
-        dimensions: Columns hashed together with random projections, or beside labels; by default log2(n)/4.
+        projection: ``"canonical"`` as above, ``"random"`` for `dimensions` Gaussian directions per
+            side that do not depend on the data's pairing, ``"none"`` to hash all columns, or
+            ``"auto"``: none up to 3 columns.
+        dimensions: Columns hashed together with random projections, or beside labels; by default
+            log2(n)/4.
         pairs: The most canonical pairs to sum over.
         seed: For shifts, random directions and shuffles; the same seed gives the same bits.
 
@@ -157,11 +164,13 @@ class EDGE(MutualInformationEstimator):
     def ceiling(self, n_samples: int) -> float:
         """Return a bound for data of any width and kind; `Estimate.ceiling` is the bound for the data seen.
 
-        One hashed pair of sides gives at most ln n, plus 1.8 at the default occupancies if it has six dimensions
-        or more and each side determines the other; `pairs` of them may be summed.
+        One hashed pair of sides gives at most ln n, plus 1.8 at the default occupancies if it has
+        six dimensions or more and each side determines the other; `pairs` of them may be summed.
         """
         pairs = self.pairs if self.projection in ("auto", "canonical") else 1
-        lifted = HEAVIEST * digamma(self.occupancies[0]) - (HEAVIEST - 1) * digamma(self.occupancies[1])
+        lifted = HEAVIEST * digamma(self.occupancies[0]) - (HEAVIEST - 1) * digamma(
+            self.occupancies[1]
+        )
         return (float(np.log(n_samples)) + max(0.0, -float(lifted))) * pairs
 
     def minimum_samples(self) -> int:
@@ -174,12 +183,12 @@ class EDGE(MutualInformationEstimator):
         Args:
             x: A sample of X, with shape (n, d_x) or (n,). A few thousand rows do.
             y: The paired sample of Y.
-            steps: How often cells are halved. More resolve stronger dependence and take more memory: up to
-                4^steps joint cells a member. By default at most 9.
+            steps: How often cells are halved. More resolve stronger dependence and take more
+                memory: up to 4^steps joint cells a member. By default at most 9.
 
-        Returns:
-            A state that has counted nothing yet, not even the sample. Canonical directions learn from the
-            sample's pairing, so leave the sample out of what you count, or make it a small part.
+        Returns: A state that has counted nothing yet, not even the sample. Canonical directions
+            learn from the sample's pairing, so leave the sample out of what you count, or make it
+            a small part.
         """
         x, y = paired_samples(x, y)
         if steps is None:
@@ -224,7 +233,8 @@ class EDGE(MutualInformationEstimator):
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Re-pair within folds, on the same cells: only the joint counts change.
 
-        Directions of one fold come from the other, so that re-pairing a fold leaves them as they are.
+        Directions of one fold come from the other, so that re-pairing a fold leaves them as they
+        are.
         """
         values = np.zeros(len(permutations))
         for rows, blocks in self._folds(x, y):
@@ -251,9 +261,7 @@ class EDGE(MutualInformationEstimator):
                     values[i] += value * n / len(x)
         return values
 
-    def _folds(
-        self, x: Matrix, y: Matrix
-    ) -> list[tuple[NDArray[np.int64], tuple[Block, ...]]]:
+    def _folds(self, x: Matrix, y: Matrix) -> list[tuple[NDArray[np.int64], tuple[Block, ...]]]:
         """Return the rows to hash with the blocks to hash them by; two folds where directions are learned."""
         n = len(x)
         everything = np.arange(n)
@@ -344,7 +352,9 @@ class EDGE(MutualInformationEstimator):
         debiased = float(np.mean(described[:, 0] - chance))
         return Part(value, null, ceiling, described.mean(axis=0), debiased)
 
-    def _raw(self, block: Block, grid: Grid, table: Table, heaps: list[NDArray[np.int64]]) -> Matrix:
+    def _raw(
+        self, block: Block, grid: Grid, table: Table, heaps: list[NDArray[np.int64]]
+    ) -> Matrix:
         """Return one member's uncorrected estimate for each occupancy, in nats."""
         codes, counts = table
         both = block.x.discrete and block.y.discrete  # every cell counts, by eq. 9 itself
@@ -363,7 +373,8 @@ class EDGE(MutualInformationEstimator):
     def _nulls(self, block: Block, heaps: list[list[NDArray[np.int64]]], n: int) -> Matrix:
         """Return the mean over shuffled pairings of the same margins, for each occupancy.
 
-        It depends on the margins' counts alone, which for columns without ties are the same for every data
+        It depends on the margins' counts alone, which for columns without ties are the same for
+        every data
         set and every pair of directions: such nulls are kept, and so may rest on more shuffles.
         """
         if block.x.dimensions > 1 or block.y.dimensions > 1:
@@ -410,7 +421,9 @@ class EDGE(MutualInformationEstimator):
         sides = (block.x, block.y)
         if block.x.discrete or block.y.discrete:
             entropy = min(
-                _entropy(heap[1:]) for heap, side in zip(heaps, sides, strict=True) if side.discrete
+                _entropy(heap[1:])
+                for heap, side in zip(heaps, sides, strict=True)
+                if side.discrete
             )
             if block.x.discrete and block.y.discrete:
                 best = entropy
@@ -463,7 +476,9 @@ def _combine(
         "singleton_fraction": mean([table[4] for table in first]),
         "entropy_x": mean([table[5] for table in first]),
         "entropy_y": mean([table[6] for table in first]),
-        "chi_square_ratio": mean([float(np.prod([p.table[0] for p in parts])) for _, parts, _ in results]),
+        "chi_square_ratio": mean(
+            [float(np.prod([p.table[0] for p in parts])) for _, parts, _ in results]
+        ),
         "chi_square_ratio_debiased": mean(
             [float(np.prod([p.debiased_ratio for p in parts])) for _, parts, _ in results]
         ),

@@ -1,7 +1,8 @@
 r"""The released EDGE codes, as presets, written from their formulas: what they do, faults included.
 
-They exist to reproduce published numbers. For a new measurement use `mitools.EDGE`: these keep each edge
-above 0.001 bit and below 10 bits, and their value on independent data grows with the width.
+They exist to reproduce published numbers. For a new measurement use `mitools.EDGE`: these keep
+each edge above 0.001 bit and below 10 bits, and their value on independent data grows with the
+width.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ VERSIONS = {"4.4.1": 0.4, "4.3.1": 0.9}
 UNPROJECTED = 6
 #: Random points whose neighbours set the bandwidth.
 PROBES = 500
-#: Each edge's log-ratio is kept at or above this many bits, and at or below `ReleasedEDGE.upper` bits.
+#: Each edge's log-ratio is kept at or above this many bits, and at or below `ReleasedEDGE.upper`
+#: bits.
 FLOOR_BITS = 0.001
 #: The members' bandwidths grow from the first to this many times it.
 SPAN = 1.1
@@ -35,23 +37,27 @@ SPAN = 1.1
 class ReleasedEDGE(MutualInformationEstimator):
     r"""EDGE as its released code computes it, in nats. Get one from `EDGE.released` or `EDGE.semirobust`.
 
-    When to use it: to reproduce a number published with that code, beside its permutation null. It is biased
-    upward everywhere, and above a width of about 20 it does not depend on the pairing at all.
+    When to use it: to reproduce a number published with that code, beside its permutation null. It
+    is biased upward everywhere, and above a width of about 20 it does not depend on the pairing at
+    all.
 
-    Source: Noshad, Zeng and Hero (2019), "Scalable mutual information estimation using dependence graphs",
-    equations 9 and 12; the constants (0.43, 2/3, 0.17, 18, 15, 0.4, ...) are the code's and have no source.
-    For each side, with r hashed coordinates of d columns and n samples:
+    Source: Noshad, Zeng and Hero (2019), "Scalable mutual information estimation using dependence
+    graphs", equations 9 and 12; the constants (0.43, 2/3, 0.17, 18, 15, 0.4, ...) are the code's
+    and have no source. For each side, with r hashed coordinates of d columns and n samples:
 
     1. Up to 6 columns on both sides: none. Else r = min(d, floor(log2(n/10))) Gaussian directions,
-       :math:`W_{ij} \sim N(0, 1 / (s_i^2 d))`, with s_i = 1 for columns with standard deviation below 1e-4.
-    2. :math:`k = \lfloor 0.43\, n^{2/3 + 0.17 r/(r+1)} \rfloor`, and e = the mean distance of 500 random points
-       to their k-th neighbour (counting themselves) in that coordinate, + 1e-4.
-       Bandwidth :math:`\epsilon = e \gamma\, 18 r / (1 + \ln d)` (3 r before 4.4), with gamma times 0.4
-       (0.9 in 4.3.1).
-    3. Cells :math:`\lfloor (x + b)/\epsilon \rfloor`, with b = (j/L) eps for member j, or 0.1 U(0,1) eps.
-    4. :math:`\frac1n \sum N_{ij} \min(\max(\log_2 \frac{N_{ij} n}{N_i M_j}, 0.001), U)`; the median over members
-       with eps times 1 to 1.1.
-    5. With `normalize_epsilon`, once more with gamma times :math:`2^{-\sqrt{2I} + 1/(2I)}` (I in bits).
+       :math:`W_{ij} \sim N(0, 1 / (s_i^2 d))`, with s_i = 1 for columns with standard deviation
+       below 1e-4.
+    2. :math:`k = \lfloor 0.43\, n^{2/3 + 0.17 r/(r+1)} \rfloor`, and e = the mean distance of 500
+       random points to their k-th neighbour (counting themselves) in that coordinate, + 1e-4.
+       Bandwidth :math:`\epsilon = e \gamma\, 18 r / (1 + \ln d)` (3 r before 4.4), with gamma
+       times 0.4 (0.9 in 4.3.1).
+    3. Cells :math:`\lfloor (x + b)/\epsilon \rfloor`, with b = (j/L) eps for member j, or 0.1
+       U(0,1) eps.
+    4. :math:`\frac1n \sum N_{ij} \min(\max(\log_2 \frac{N_{ij} n}{N_i M_j}, 0.001), U)`; the
+       median over members with eps times 1 to 1.1.
+    5. With `normalize_epsilon`, once more with gamma times :math:`2^{-\sqrt{2I} + 1/(2I)}` (I in
+       bits).
 
     Ceiling: min(U, log2 n) bits. Cost: O(n log n) for sorting each hashed coordinate, then O(L n).
 
@@ -156,7 +162,10 @@ class ReleasedEDGE(MutualInformationEstimator):
         return rows, (distances + 1e-4) * (self.gamma * VERSIONS[self.version] * widening)
 
     def _members(
-        self, sides: list[tuple[Matrix, Matrix]], order: NDArray[np.int64] | None, scale: float = 1.0
+        self,
+        sides: list[tuple[Matrix, Matrix]],
+        order: NDArray[np.int64] | None,
+        scale: float = 1.0,
     ) -> tuple[float, dict[str, float]]:
         """Return the median over the ensemble in bits, and the mean statistics of its members."""
         rng = np.random.default_rng([self.seed, 2])
