@@ -1,4 +1,4 @@
-"""What a study finds, as plain records without torch inside: pairs, profiles, trials, views of rho.
+"""What a study finds, as records without torch inside: pairs, profiles, trials, views of rho.
 
 All mutual information is in nats here; reports and figures convert to bits for display.
 """

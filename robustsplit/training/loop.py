@@ -26,7 +26,9 @@ from torch.nn import functional
 
 from mitools.messages import unknown
 from robustsplit.attacks import Attack, as_attack
+from robustsplit.attacks.logits import LogitModel
 from robustsplit.data import ImageData, as_image_data
+from robustsplit.network.models import eval_mode
 from robustsplit.results import AccuracyRecord
 from robustsplit.training.store import StoreLike, pack_optimizer, unpack_optimizer
 
@@ -36,7 +38,6 @@ __all__ = [
     "Recipe",
     "accuracy",
     "build_optimizer",
-    "class_logits",
     "derive_seed",
     "fit",
     "perturbed",
@@ -149,11 +150,11 @@ def fit(
         DivergedError: When the loss becomes NaN or infinite.
         ValueError: When the store holds a training of this key with other settings.
     """
-    train, attack = as_image_data(train), as_attack(attack)
+    train, attack = as_image_data(train), None if attack is None else as_attack(attack)
     validation = None if validation is None else as_image_data(validation)
     chosen = _trainable(model) if parameters is None else list(parameters)
     optimizer = build_optimizer(chosen, recipe)
-    settings = {"recipe": asdict(recipe), "seed": seed, "attack": repr(attack)}
+    settings = {"recipe": asdict(recipe), "seed": seed, "attack": as_attack(attack).describe()}
     logs = _resumed(model, optimizer, store, key, settings)
     for log in logs:
         _tell(on_epoch, log)
@@ -211,6 +212,7 @@ def train_epoch(
     device = _device(model)
     steps = -(-len(train) // recipe.batch_size)
     order = derive_seed(seed, f"{stage}/order", trial, epoch)
+    logits = LogitModel(model, (0, int(train.labels.max())))
     total = 0.0
     model.train()
     with _torch_seeded(derive_seed(seed, f"{stage}/torch", trial, epoch), device):
@@ -221,16 +223,16 @@ def train_epoch(
                 inputs = attack.perturb(model, inputs, labels, seed=at)
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate(epoch - 1 + step / steps)
-            loss = functional.cross_entropy(class_logits(model, inputs, labels), labels)
-            if not isfinite(loss.item()):
-                raise DivergedError(
-                    f"The loss became {loss.item()} in step {step + 1} of epoch {epoch} of "
-                    f"{stage}, with learning rate {group['lr']:.3g}. Lower the learning rate; the epochs "
-                    "before this one are kept."
-                )
+            loss = functional.cross_entropy(logits(inputs), labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+            if not (isfinite(loss.item()) and _finite(optimizer)):
+                raise DivergedError(
+                    f"Training diverged in step {step + 1} of epoch {epoch} of {stage!r}: the "
+                    f"loss was {loss.item():.3g} at learning rate {group['lr']:.3g}. Lower the "
+                    "learning rate; epochs finished before this one are kept."
+                )
             total += loss.item() * len(labels)
     return total / len(train)
 
@@ -249,11 +251,12 @@ def accuracy(
     """
     data, attack = as_image_data(data), as_attack(attack)
     device = _device(model)
+    logits = LogitModel(model, (0, int(data.labels.max())))
     rights = []
-    with _evaluating(model):
+    with eval_mode(model):
         for inputs, labels in _attacked(model, data, attack, batch_size, seed):
             with torch.no_grad():
-                answers = class_logits(model, inputs.to(device), labels).argmax(dim=1)
+                answers = logits(inputs.to(device)).argmax(dim=1)
             rights.append(answers.cpu() == labels)
     right = torch.cat(rights)
     correct = torch.bincount(data.labels[right], minlength=data.n_classes).tolist()
@@ -262,8 +265,7 @@ def accuracy(
         for hits, (name, count) in zip(correct, data.counts.items(), strict=True)
         if count
     }
-    name = "clean" if repr(attack) == "Clean()" else repr(attack)
-    return AccuracyRecord(int(right.sum()), len(data), name, by_class)
+    return AccuracyRecord(int(right.sum()), len(data), attack.label, by_class)
 
 
 def perturbed(
@@ -271,7 +273,7 @@ def perturbed(
 ) -> ImageData:
     """Return the data with every input replaced by the attack's answer for `model`."""
     data, attack = as_image_data(data), as_attack(attack)
-    with _evaluating(model):
+    with eval_mode(model):
         pairs = list(_attacked(model, data, attack, batch_size, seed))
     inputs = torch.cat([inputs.cpu() for inputs, _ in pairs])
     return ImageData(inputs, data.labels, data.classes, data.name)
@@ -302,27 +304,6 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(chosen, lr=recipe.lr, weight_decay=decay)
     return torch.optim.SGD(chosen, lr=recipe.lr, momentum=recipe.momentum, weight_decay=decay)
-
-
-def class_logits(model: nn.Module, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Return the logits, with shape (n, K), or say why this is no classifier of these inputs."""
-    output = model(inputs)
-    if not isinstance(output, Tensor):
-        raise TypeError(
-            f"The model must return one tensor of logits, got {type(output).__name__}. Wrap it in "
-            "a module whose forward returns the logits, such as `return self.model(x).logits`."
-        )
-    if output.ndim != 2 or output.shape[1] < 2:
-        raise ValueError(
-            "The model must return logits with shape (n, K), one column per class, got "
-            f"{tuple(output.shape)}. For a single logit z, return torch.stack([-z, z], 1) / 2."
-        )
-    if labels is not None and int(labels.max()) >= output.shape[1]:
-        raise ValueError(
-            f"The data has label {int(labels.max())}, but the model has {output.shape[1]} logits. "
-            "Labels count from 0; check the number of classes of the model."
-        )
-    return output
 
 
 def _resumed(
@@ -366,23 +347,18 @@ def _attacked(
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module into eval mode, and back into its own mode afterwards."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
-@contextmanager
 def _torch_seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's global generators, which dropout uses, and restore them afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _finite(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether every trained parameter is finite; one pass over them, as cheap as a step."""
+    with torch.no_grad():
+        sums = [p.sum() for group in optimizer.param_groups for p in group["params"]]
+        return bool(torch.isfinite(torch.stack(sums)).all())
 
 
 def _trainable(model: nn.Module) -> list[nn.Parameter]:
