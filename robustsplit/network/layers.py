@@ -174,7 +174,14 @@ def list_layers(
         "connected",
         "note",
     ]
-    return pd.DataFrame(rows, index=index, columns=columns)
+    return LayerTable(rows, index=index, columns=columns)
+
+
+class LayerTable(pd.DataFrame):
+    """A data frame that prints whole: its rows and columns are what one came to see."""
+
+    def __repr__(self) -> str:
+        return self.to_string()
 
 
 class Network:

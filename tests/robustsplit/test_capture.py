@@ -62,7 +62,7 @@ def test_a_hook_that_keeps_the_tensor_is_wrong_here(alexnet):
     assert (kept[0] < 0).sum() == 0
 
 
-@pytest.mark.parametrize("architecture", ["alexnet", "vgg16", "resnet18"])
+@pytest.mark.parametrize("architecture", ["alexnet", "resnet18"])
 def test_post_is_what_the_next_layer_receives(architecture):
     model = torchvision.models.get_model(architecture, weights=None)
     activations = collect(model, IMAGES[:2])
@@ -329,8 +329,10 @@ def test_gradients_still_flow_inside():
 class TestErrors:
     def test_unknown_layer(self):
         with (
-            pytest.raises(ValueError, match=r"No layer named 'features\.99'. Did you mean"),
-            capture(torchvision.models.alexnet(weights=None), IMAGES, ["features.99"]),
+            pytest.raises(
+                ValueError, match=r"No layer named 'features\.99'. Known layers: 0, 2, 4"
+            ),
+            capture(chain(), ROWS, ["features.99"]),
         ):
             pass
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from robustsplit.network.trace import trace
 
 IMAGES = torch.rand(2, 3, 64, 64)
 ROWS = torch.rand(3, 4)
+
+
+@cache
+def architecture(name):
+    settings = {"init_weights": False} if name == "googlenet" else {}
+    return torchvision.models.get_model(name, weights=None, **settings)
 
 
 def names(model, example=ROWS, **settings):
@@ -92,11 +99,11 @@ class Borrowing(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "excluded", "included"),
+    ("name", "excluded", "included"),
     [("alexnet", 8, 8), ("vgg16", 16, 16), ("resnet18", 18, 21), ("resnet50", 50, 54)],
 )
-def test_counts_of_the_usual_networks(architecture, excluded, included):
-    model = torchvision.models.get_model(architecture, weights=None)
+def test_counts_of_the_usual_networks(name, excluded, included):
+    model = architecture(name)
     main = weight_layers(model, IMAGES)
     every = weight_layers(model, IMAGES, shortcuts="include")
     assert (len(main), len(every)) == (excluded, included)
@@ -108,17 +115,16 @@ def test_counts_of_the_usual_networks(architecture, excluded, included):
     assert sum(not layer.connected for layer in every) == included - excluded
 
 
-@pytest.mark.parametrize("architecture", ["regnet_y_400mf", "googlenet", "swin_t"])
-def test_other_architectures(architecture):
-    settings = {"init_weights": False} if architecture == "googlenet" else {}
-    model = torchvision.models.get_model(architecture, weights=None, **settings)
+@pytest.mark.parametrize("name", ["regnet_y_400mf", "googlenet", "swin_t"])
+def test_other_architectures(name):
+    model = architecture(name)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         main = weight_layers(model, IMAGES)
     broken = sum(not layer.connected for layer in main)
-    if architecture == "regnet_y_400mf":  # its shortcuts run before the main branch
+    if name == "regnet_y_400mf":  # its shortcuts run before the main branch
         assert (len(main), broken) == (82, 0)
-    elif architecture == "googlenet":  # parallel branches stay, and are marked
+    elif name == "googlenet":  # parallel branches stay, and are marked
         assert (len(main), broken) == (58, 27)
         assert "aux1.fc1" in str(caught[0].message)
     else:  # attention uses the weights of qkv and proj without calling them
@@ -216,7 +222,7 @@ def test_embeddings_on_request():
 
 
 def test_selections():
-    model = torchvision.models.alexnet(weights=None)
+    model = architecture("alexnet")
 
     def chosen(layers):
         return names(model, IMAGES, layers=layers)
@@ -242,7 +248,7 @@ def test_selections():
 )
 def test_unknown_names_are_refused_with_the_nearest(layers, message):
     with pytest.raises(ValueError, match=message):
-        names(torchvision.models.alexnet(weights=None), IMAGES, layers=layers)
+        names(architecture("alexnet"), IMAGES, layers=layers)
 
 
 def test_uncalled_names_are_refused():
@@ -387,14 +393,15 @@ def test_dependence_agrees_with_real_derivatives():
 
 
 def test_the_table_prints():
-    table = list_layers(torchvision.models.resnet18(weights=None), IMAGES, shortcuts="include")
+    table = list_layers(architecture("resnet18"), IMAGES, shortcuts="include")
     assert list(table.columns) == [
         "name", "kind", "calls", "input", "output", "dim", "parameters", "connected", "note",
     ]  # fmt: skip
     row = table.set_index("name").loc["layer2.0.downsample.0"]
     assert (row["input"], row["output"], row["dim"]) == ("64 x 16 x 16", "128 x 8 x 8", 8192)
     assert row["note"] == "on a residual shortcut; does not follow from layer2.0.conv2"
-    assert "layer4.1.conv2" in str(table.to_string())
+    assert "layer4.1.conv2" in str(table)
+    assert "128 x 8 x 8" in str(table)
 
 
 def test_shapes_are_those_of_one_sample():
@@ -423,6 +430,6 @@ def test_the_page_on_networks_runs(capsys):
     for block in blocks:
         exec(compile(block, str(page), "exec"), namespace)
     printed = capsys.readouterr().out
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     assert "8 x 8 x 8" in printed
     assert "last 2 weight layers" in printed

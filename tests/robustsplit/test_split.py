@@ -2,17 +2,24 @@
 
 import copy
 import pickle
+from functools import cache
 
 import pytest
 import torch
 import torchvision
 from torch import nn
 from torch.nn import functional as F
+from torchvision.models import VisionTransformer
 
 from robustsplit.network import FrozenDriftError, Split, weight_layers
 
 IMAGES = torch.rand(2, 3, 64, 64)
 ROWS = torch.randn(8, 4)
+
+
+@cache
+def network(name, **settings):
+    return torchvision.models.get_model(name, weights=None, **settings)
 
 
 def net():
@@ -99,14 +106,14 @@ class TestPartition:
             ("resnet18", "layer3"),
             ("resnet18", "layer3.0.conv2"),
             ("resnet50", "layer2.1.conv1"),
-            ("vit_b_16", "encoder.layers.encoder_layer_1"),
+            ("vit", "encoder.layers.encoder_layer_1"),
             ("swin_t", "features.3"),
         ],
     )
     def test_every_tensor_is_on_exactly_one_side(self, architecture, at):
-        size = {"image_size": 32} if architecture == "vit_b_16" else {}
-        model = torchvision.models.get_model(architecture, weights=None, **size)
-        images = IMAGES[..., :32, :32] if size else IMAGES
+        small = architecture == "vit"
+        model = VisionTransformer(32, 16, 3, 2, 16, 32) if small else network(architecture)
+        images = IMAGES[..., :32, :32] if small else IMAGES
         split = Split(model, images, at)
         tensors = {*dict(model.named_parameters()), *dict(model.named_buffers())}
         assert set(split.f_a_tensors) | set(split.f_b_tensors) == tensors
@@ -114,7 +121,7 @@ class TestPartition:
         assert {n + ".weight" for n in split.f_a if n + ".weight" in tensors} <= set(
             split.f_a_tensors
         )
-        if size:  # bare parameters of modules that are under way at the cut
+        if small:  # bare parameters of modules that are under way at the cut
             assert {"class_token", "encoder.pos_embedding"} <= set(split.f_a_tensors)
 
     def test_execution_order_not_registration_order(self):
@@ -131,7 +138,7 @@ class TestPartition:
         assert set(split.f_b_tensors) == {"c.weight", "c.bias"}
 
     def test_shortcuts_count_as_asked(self):
-        model = torchvision.models.resnet50(weights=None)
+        model = network("resnet50")
         assert Split(model, IMAGES, last=16).f_b[0] == "layer3.4.conv1"
         assert Split(model, IMAGES, last=16, shortcuts="include").f_b[0] == "layer3.4.conv2"
 
@@ -184,7 +191,7 @@ class TestCheck:
         assert any("inside a residual block" in text for text in split.check()) is not clean
 
     def test_a_clean_cut_nearby_is_named(self):
-        split = Split(torchvision.models.resnet18(weights=None), IMAGES, last=4)
+        split = Split(network("resnet18"), IMAGES, last=4)
         assert split.f_b[0] == "layer4.0.conv2"
         assert "A cut at 'layer4.0' is clean." in split.check()[0]
         assert Split(split.model, IMAGES, "layer4.0").clean
@@ -252,7 +259,7 @@ class TestCheck:
         assert "spare.weight" in split.f_b_tensors
 
     def test_auxiliary_heads_stay_with_f_b(self):
-        model = torchvision.models.googlenet(weights=None, init_weights=False)
+        model = network("googlenet", init_weights=False)
         split = Split(model, IMAGES, "inception4a")
         assert "aux1.conv.bn.running_mean" in split.f_b_tensors
         assert "aux1.fc1.weight" in split.f_b_tensors
@@ -462,7 +469,7 @@ class TestCallables:
         [("alexnet", "classifier.1"), ("resnet18", "layer3"), ("resnet18", "layer3.1.conv1")],
     )
     def test_f_b_of_f_a_is_f(self, architecture, at):
-        model = torchvision.models.get_model(architecture, weights=None).eval()
+        model = network(architecture).eval()
         split = Split(model, IMAGES, at)
         x = torch.cat([IMAGES, IMAGES.flip(0), IMAGES[:1]])
         with torch.no_grad():
