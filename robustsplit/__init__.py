@@ -1,11 +1,12 @@
 """Does the half adversarial robustness represent the whole? Asked of any torch model.
 
-`connectivity(model, data)` measures how strongly each layer depends on the one before it, given the
-label, with its null and its ceiling. `learn_rho(regular, robust, split, data, ...)` is the paper's
-Algorithm 1. `robustsplit.attacks`, `robustsplit.network` and `robustsplit.training` hold the parts.
+`connectivity(model, data)` measures how strongly each layer depends on the one before it, given
+the label, with its null and its ceiling. `learn_rho(regular, robust, split, data, ...)` is the
+paper's Algorithm 1. `robustsplit.attacks`, `robustsplit.network` and `robustsplit.training` hold
+the parts.
 
-Names are loaded when first used: torch takes seconds to import, and the records of a finished study
-can be read without it.
+Names are loaded when first used: torch takes seconds to import, and the records of a finished
+study can be read without it.
 """
 
 from importlib import import_module
@@ -79,12 +80,13 @@ _WITHOUT_TORCH = {"plot", "results"}
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
+    home = name if name in _HOMES else _HOME.get(name)
     if home is None:
         raise AttributeError(f"robustsplit: {unknown('attribute', name, __all__)}")
     if home not in _WITHOUT_TORCH:
         require("torch", extra="torch", purpose=f"robustsplit.{name}")
-    return getattr(import_module(f"robustsplit.{home}"), name)
+    module = import_module(f"robustsplit.{home}")
+    return module if name == home else getattr(module, name)
 
 
 def __dir__() -> list[str]:
