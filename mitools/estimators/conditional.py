@@ -1,7 +1,7 @@
 r"""Conditional mutual information of continuous data, `conditional_mutual_information`.
 
 With :math:`\rho_i` the distance of sample i to its k-th neighbour in (X, Y, Z) and the counts of
-samples within it, i included, in the subspaces (Frenzel and Pompe 2007, eq. 4),
+samples within it, i included, in the subspaces (Frenzel and Pompe 2007),
 
 .. math:: \hat I(X; Y \mid Z) = \psi(k) + \langle \psi(n_z) - \psi(n_{xz}) - \psi(n_{yz}) \rangle .
 
@@ -65,7 +65,7 @@ class ConditionalKSG(MutualInformationEstimator):
     small.
 
     Source: Frenzel and Pompe, "Partial mutual information for coupling analysis of multivariate
-    time series" (2007), eq. (4); ties as in Mesner and Shalizi (2020), Algorithm 1.
+    time series" (Phys. Rev. Lett. 2007); ties as in Mesner and Shalizi (2020), Algorithm 1.
     Ceiling: psi(n) - psi(k). Cost: the trees of KSG on d_x + d_y + (0 to 2) columns, and
     regressions of O(n p^2) with p at most a few hundred features of Z.
 
@@ -292,7 +292,7 @@ def _estimated(
 
 
 def _frenzel_pompe(x: Matrix, y: Matrix, z: Matrix, k: int) -> float:
-    """Return eq. (4) for scaled sides; with no column in `z`, n_z is n and this is KSG-1."""
+    """Return the plain estimate; with no column in `z`, n_z is n and this is KSG-1."""
     joint = cKDTree(np.hstack([x, y, z]))
     radius = np.asarray(joint.query(joint.data, k=[k + 1], p=np.inf)[0])[:, 0]
     closed = _within(joint, radius + TIE)

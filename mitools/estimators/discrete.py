@@ -35,7 +35,7 @@ class PlugIn(MutualInformationEstimator):
     The plain estimate is too high by about (K_X - 1)(K_Y - 1) / 2n when most cells are occupied.
     The Miller-Madow correction takes that off to first order, and may come out slightly negative.
 
-    Source: Miller, "Note on the bias of information estimates" (1955), eq. (6) for the correction;
+    Source: Miller, "Note on the bias of information estimates" (1955) for the correction;
     Cover and Thomas, "Elements of Information Theory", eq. (2.45) for I = H_X + H_Y - H_XY.
     Ceiling: min(H_X, H_Y) of the sample, at most ln n. Cost: sorting, O(n log n) time and O(n)
     memory.

@@ -55,8 +55,8 @@ class Gaussian(MutualInformationEstimator):
     pairs, and the unbiased estimate is the value. Sides wider than n / 4 together first lose their
     smallest principal components. Both numbers are in the statistics.
 
-    Source: Cover and Thomas, "Elements of Information Theory", eq. (8.57) with (9.94) for the
-    determinants; bias: Misra, Singh and Demchuk (2005), as in Ince et al. (2017), eq. (14).
+    Source: Cover and Thomas, "Elements of Information Theory", Theorem 8.4.1 for the
+    determinants; bias: Misra, Singh and Demchuk (2005), as in Ince et al. (2017).
     Ceiling: none but rounding, 16 nats for each pair that is linearly determined (a warning says
     so).
     Cost: O(n d^2 + d^3), a few times that when wide.
@@ -98,7 +98,7 @@ class GaussianCopula(MutualInformationEstimator):
     normal by ranking (``tied_fraction``): use `Labels` or `Mixed` there.
 
     Source: Ince et al., "A statistical framework for neuroimaging data analysis based on mutual
-    information estimated via a Gaussian copula" (2017), eqs. (9) to (14). Ceiling and cost: as
+    information estimated via a Gaussian copula" (Human Brain Mapping 2017). Ceiling and cost: as
     `Gaussian`, and O(d n log n) to rank.
 
     Attributes:

@@ -66,7 +66,7 @@ class Labels(MutualInformationEstimator):
     the labels in the sample; ``exceeds_entropy`` is what the bound cut off.
 
     Source: Ross, "Mutual information between discrete and continuous data sets" (PLoS ONE 2014),
-    eq. (2); the log-loss bound is Barber and Agakov, "The IM algorithm" (2003), eq. (3);
+    eq. (2); the log-loss bound is Barber and Agakov, "The IM algorithm" (2003);
     shrinkage: Chen et al., "Shrinkage algorithms for MMSE covariance estimation" (2010), eq. (23).
     Ceiling: H(Y) of the sample, at most ln n. Cost: folds + 2 fits of O(n d^2 + d^3), and n^2 d
     for the neighbours above 8 dimensions; memory O(n K + n d).
