@@ -352,7 +352,7 @@ def _record(
         null_mean=assessment.null_mean,
         null_sd=assessment.null_sd,
         p_value=assessment.p_value,
-        interval=assessment.interval,
+        interval=(float(assessment.interval[0]), float(assessment.interval[1])),
         singleton_fraction=assessment.saturation.singleton_fraction,
         cross_check=float("nan") if second is None else second.estimate.value,
         verdict=str(assessment.verdict),

@@ -1,0 +1,196 @@
+"""Connectivity on designed layers with known dependence, and on layers that carry none."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mitools import KSG, PCA, Reduced
+from robustsplit.analysis import connectivity
+from robustsplit.analysis.connectivity import within_classes
+from robustsplit.attacks import FGSM
+from robustsplit.data import ImageData
+from robustsplit.zoo import small_cnn
+
+INDEPENDENT = "not distinguishable from independence"
+QUICK = {"released": False, "n_permutations": 30, "n_halves": 2, "cross_check": None}
+
+
+class Designed(nn.Module):
+    """Layers that show two chosen parts of the input: layer `first` and layer `second`."""
+
+    def __init__(self, parent: Tensor, child: Tensor, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, parent.shape[1], bias=False)
+        self.second = nn.Linear(width, child.shape[1], bias=False)
+        self.last = nn.Linear(parent.shape[1] + child.shape[1], 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.last(torch.cat([self.first(inputs), self.second(inputs)], dim=1))
+
+
+def profile(parent: np.ndarray, child: np.ndarray, labels: np.ndarray, **options):
+    """Feed two arrays through a network whose layers are these arrays, scaled to [0, 1]."""
+    both = np.concatenate([parent, child], axis=1).astype(np.float32)
+    low, high = both.min(), both.max()
+    inputs = torch.from_numpy((both - low) / max(high - low, 1e-9))
+    model = Designed(torch.from_numpy(parent), torch.from_numpy(child), both.shape[1])
+    with torch.no_grad():
+        model.first.weight.zero_()[:, : parent.shape[1]].fill_diagonal_(1)
+        model.second.weight.zero_()[:, parent.shape[1] :].fill_diagonal_(1)
+    data = ImageData(inputs, torch.from_numpy(labels), ("no", "yes"))
+    arguments = {"estimator": KSG(k=4), "point": "pre", **QUICK, **options}
+    return connectivity(model, data, ["first", "second"], **arguments)["second"]
+
+
+def test_xor_is_dependent_given_the_label_only():
+    rng = np.random.default_rng(0)
+    g, h = rng.normal(size=(2, 3000, 1))
+    labels = (g * h > 0).astype(int)[:, 0]
+    row = profile(g, h, labels)
+    assert row.rho == pytest.approx(np.log(2), abs=0.08)  # marginally independent
+    assert row.p_value <= 1 / 31 and row.verdict != INDEPENDENT
+
+
+def test_a_class_shift_is_no_dependence_given_the_label():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 2000)
+    g, h = rng.normal(size=(2, 2000, 1)) + 4 * labels[:, None]  # marginally I = 0.68 nats
+    row = profile(g, h, labels)
+    assert abs(row.rho) < 0.06 and row.verdict == INDEPENDENT
+
+
+def test_parts_are_weighted_by_label_frequencies():
+    rng = np.random.default_rng(2)
+    labels = (np.arange(3000) % 4 == 0).astype(int)
+    r = np.where(labels == 1, 0.9, 0.0)[:, None]
+    g = rng.normal(size=(3000, 1))
+    h = r * g + np.sqrt(1 - r**2) * rng.normal(size=(3000, 1))
+    row = profile(g, h, labels)
+    assert row.parts["yes"] == pytest.approx(0.8304, abs=0.12)
+    assert abs(row.parts["no"]) < 0.06
+    assert row.rho == pytest.approx(0.75 * row.parts["no"] + 0.25 * row.parts["yes"], abs=1e-12)
+
+
+def test_a_one_hot_layer_has_rho_zero():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 200)
+    row = profile(rng.normal(size=(200, 3)), np.eye(2)[labels], labels)
+    assert row.rho == 0.0 and row.verdict == INDEPENDENT and row.parts == {"no": 0.0, "yes": 0.0}
+    assert "constant within every class" in row.reasons[0]
+
+
+def test_a_layer_dead_in_one_class_still_gets_a_number():
+    rng = np.random.default_rng(4)
+    labels = np.arange(400) % 2
+    g = rng.normal(size=(400, 1)) * (labels[:, None] == 1)
+    row = profile(g, g + 0.3 * rng.normal(size=(400, 1)), labels)
+    assert np.isfinite(row.rho) and row.parts["yes"] > 0.5 and abs(row.parts["no"]) < 0.2
+
+
+def test_rounding_is_no_variation():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    rows = np.float32([[1, 5], [1 + 1e-7, 6], [1 - 1e-7, 7], [3, 5], [3, 6], [3, 9]])
+    centred = within_classes(rows, labels)
+    assert not centred[:, 0].any()
+    assert np.allclose(centred[:3, 1], [-1, 0, 1]) and np.allclose(centred[3:].sum(axis=0), 0)
+
+
+def images(n: int = 400, classes: int = 4) -> ImageData:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(n, 1, 8, 8, generator=generator)
+    return ImageData(inputs, torch.arange(n) % classes)
+
+
+def test_every_pair_of_an_untrained_network_with_nulls_at_zero():
+    model = small_cnn(classes=4, width=4)
+    before = [t.clone() for t in model.state_dict().values()]
+    found = connectivity(model, images(), **{**QUICK, "released": True})
+    names = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc1", "fc2"]
+    assert [(p.parent, p.child) for p in found.pairs] == list(pairwise(names))
+    assert [p.offset for p in found.pairs] == [5, 4, 3, 2, 1, 0]
+    assert found["conv2"].parent_dim == 4 * 64 and found["fc2"].child_dim == 4
+    assert all(abs(p.null_mean) < 0.1 < p.rho < p.ceiling for p in found.pairs)
+    # the published call hardly tells the pairs from shuffled ones
+    assert all(abs(p.released - p.released_null) < 0.5 * p.released for p in found.pairs[:-1])
+    assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
+    again = connectivity(model, images(), **{**QUICK, "released": True})
+    assert repr(found) == repr(again)  # NaN equals NaN in text
+
+
+def test_shuffled_activations_are_not_distinguishable_from_independence():
+    class Shuffling(nn.Module):
+        """Breaks the pairing of rows between the two layers, within labels (all one batch)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(16, 8), nn.Linear(8, 6)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            hidden = self.one(inputs).view(-1, 2, 8)  # labels alternate
+            order = torch.randperm(len(hidden), generator=torch.Generator().manual_seed(1))
+            return self.two(hidden[order].reshape(-1, 8).roll(0, 0))
+
+    inputs = torch.rand(400, 16, generator=torch.Generator().manual_seed(2))
+    data = ImageData(inputs, torch.arange(400) % 2)
+    row = connectivity(Shuffling(), data, point="pre", batch_size=400, **QUICK).pairs[0]
+    assert row.verdict == INDEPENDENT and abs(row.rho) < 0.15
+
+
+def test_inputs_are_perturbed_before_capture():
+    model, data = small_cnn(classes=4, width=4, seed=1), images(120)
+    attack = FGSM(eps=0.2)
+    clean = connectivity(model, data, ["fc1", "fc2"], **QUICK)
+    attacked = connectivity(model, data, ["fc1", "fc2"], attack=attack, **QUICK)
+    by_hand = ImageData(attack.perturb(model, data.inputs, data.labels), data.labels)
+    expected = connectivity(model, by_hand, ["fc1", "fc2"], **QUICK)
+    assert attacked.pairs == pytest.approx(expected.pairs) or [
+        p.rho for p in attacked.pairs
+    ] == pytest.approx([p.rho for p in expected.pairs], abs=1e-6)
+    assert clean.pairs[0].rho != attacked.pairs[0].rho
+    assert (clean.settings["inputs"], attacked.settings["inputs"]) == ("clean", "adversarial")
+
+
+def test_the_reduction_is_fitted_once_per_layer(monkeypatch):
+    calls = []
+    original = PCA._reduce
+
+    def counted(self, x):
+        calls.append(x.shape)
+        return original(self, x)
+
+    monkeypatch.setattr(PCA, "_reduce", counted)
+    options = {**QUICK, "estimator": Reduced(KSG(k=3), PCA(2))}
+    connectivity(small_cnn(classes=4, width=4), images(), ["conv5", "fc1", "fc2"], **options)
+    assert len(calls) == 3
+
+
+def test_above_the_memory_budget_layers_are_sketched_and_it_says_so():
+    found = connectivity(small_cnn(classes=4, width=4), images(), memory=1000, **QUICK)
+    assert "projected to 32 random directions" in found.settings["notes"][0]
+    assert found["conv2"].parent_dim == 4 * 64 and np.isnan(found["conv2"].released)
+    assert all(p.rho > 0.1 for p in found.pairs)
+
+
+def test_small_classes_are_named_or_dropped():
+    labels = torch.cat([torch.zeros(50), torch.ones(50), torch.full((2,), 2)]).long()
+    data = ImageData(torch.rand(102, 1, 8, 8), labels, ("a", "b", "rare"))
+    model = small_cnn(classes=3, width=4)
+    with pytest.raises(ValueError, match=r"at least \d+ inputs in each class.*'rare' \(2\)"):
+        connectivity(model, data, ["fc1", "fc2"], **QUICK)
+    found = connectivity(model, data, ["fc1", "fc2"], small_classes="drop", **QUICK)
+    assert found.pairs[0].n_samples == 100 and "were dropped: 'rare' (2)" in str(found.settings)
+
+
+def test_at_most_so_many_per_class_and_one_layer_is_too_few():
+    model = small_cnn(classes=4, width=4)
+    found = connectivity(model, images(), ["fc1", "fc2"], max_per_class=40, **QUICK)
+    assert found.settings["samples_per_label"] == {"0": 40, "1": 40, "2": 40, "3": 40}
+    with pytest.raises(ValueError, match="two layers"):
+        connectivity(model, images(), ["fc2"], **QUICK)
+    with pytest.raises(ValueError, match="fc1"):
+        connectivity(model, images(), ["fc9", "fc2"], **QUICK)

@@ -1,0 +1,184 @@
+"""The training loop: derived seeds, bitwise resume, given parameters only, divergence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from robustsplit.attacks import PGD
+from robustsplit.data import ImageData
+from robustsplit.training import (
+    DivergedError,
+    MemoryStore,
+    Recipe,
+    accuracy,
+    derive_seed,
+    fit,
+    perturbed,
+)
+
+ATTACK = PGD(eps=0.1, step_size=0.05, steps=2)
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3)
+        )
+
+
+@pytest.fixture(scope="module")
+def data() -> ImageData:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(90) % 3
+    inputs = 0.2 * torch.rand(90, 4, generator=generator) + 0.3 * labels[:, None] / 2 + 0.2
+    return ImageData(inputs, labels, ("a", "b", "c"), "steps")
+
+
+def bits(model: nn.Module) -> list[bytes]:
+    return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("attack", [None, ATTACK])
+def test_resuming_after_any_epoch_gives_the_same_bits(data, optimizer, attack):
+    recipe = Recipe(epochs=3, batch_size=16, lr=0.01, optimizer=optimizer)
+    options = {"recipe": recipe, "attack": attack, "validation": data, "seed": 4}
+    whole = network()
+    logs = fit(whole, data, **options)
+    for cut in (1, 2, 3):
+        store = MemoryStore()
+
+        def stop(log, cut=cut):
+            if log.epoch == cut:
+                raise Stop
+
+        with pytest.raises(Stop):
+            fit(network(), data, store=store, on_epoch=stop, **options)
+        torch.manual_seed(cut)  # the global generator must not matter
+        resumed = network(seed=9)
+        assert fit(resumed, data, store=store, **options) == logs
+        assert bits(resumed) == bits(whole)
+
+
+def test_the_global_generators_are_left_alone(data):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    fit(network(), data, recipe=Recipe(epochs=1, batch_size=16), attack=ATTACK)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_seeds_and_keys_decide(data):
+    recipe = Recipe(epochs=1, batch_size=16)
+    nets = [network() for _ in range(4)]
+    for net, (seed, key) in zip(nets, [(0, "a"), (0, "a"), (1, "a"), (0, "b")], strict=True):
+        fit(net, data, recipe=recipe, seed=seed, key=key)
+    first, same, seeded, keyed = map(bits, nets)
+    assert first == same and first != seeded and first != keyed
+
+
+def test_derived_seeds_are_distinct_and_stable():
+    seeds = {
+        derive_seed(0, stage, trial, epoch, batch)
+        for stage in ("x", "y")
+        for trial in range(3)
+        for epoch in range(3)
+        for batch in range(3)
+    }
+    assert len(seeds) == 54 and all(0 <= seed < 2**63 for seed in seeds)
+    words = np.random.SeedSequence([7, 0x8CDC1683, 1, 2, 3]).generate_state(1, np.uint64)
+    assert derive_seed(7, "x", 1, 2, 3) == int(words[0] >> np.uint64(1))  # CRC-32 of b"x"
+
+
+def test_only_the_given_parameters_move_even_with_decay_and_momentum(data):
+    net = network()
+    before = {name: p.clone() for name, p in net.named_parameters()}
+    recipe = Recipe(epochs=2, batch_size=16, lr=0.1, weight_decay=0.1)
+    fit(net, data, recipe=recipe, parameters=net[4].parameters())
+    for name, parameter in net.named_parameters():
+        assert torch.equal(parameter, before[name]) != name.startswith("4."), name
+
+
+def test_training_helps_and_adversarial_training_helps_under_attack(data):
+    recipe = Recipe(epochs=15, batch_size=16, lr=0.05)
+    regular, robust = network(), network()
+    fit(regular, data, recipe=recipe)
+    fit(robust, data, recipe=recipe, attack=ATTACK)
+    assert accuracy(regular, data).percent > 90 > accuracy(network(), data).percent
+    assert accuracy(robust, data, attack=ATTACK).percent >= (
+        accuracy(regular, data, attack=ATTACK).percent - 5
+    )
+
+
+def test_divergence_is_an_error_that_keeps_finished_epochs(data):
+    store = MemoryStore()
+    recipe = Recipe(epochs=5, batch_size=16, lr=1e30, weight_decay=0.0)
+    with pytest.raises(DivergedError, match="Lower the learning rate"):
+        fit(network(), data, recipe=recipe, store=store)
+    gentle = Recipe(epochs=1, batch_size=16)
+    fit(network(), data, recipe=gentle, store=store, key="other")
+    assert len(store.load("other/state")["record"]["epochs"]) == 1
+
+
+def test_a_store_of_other_settings_is_refused(data):
+    store = MemoryStore()
+    fit(network(), data, recipe=Recipe(epochs=1), store=store)
+    with pytest.raises(ValueError, match="other settings"):
+        fit(network(), data, recipe=Recipe(epochs=2), store=store)
+
+
+def test_accuracy_counts_by_class_and_leaves_the_model(data):
+    net = network()
+    net[1].eval()  # a mixed state must survive
+    modes = [module.training for module in net.modules()]
+    scored = accuracy(net, data, attack=ATTACK, batch_size=7)
+    assert [module.training for module in net.modules()] == modes
+    assert scored.n == 90 and sum(hits for hits, _ in scored.by_class.values()) == scored.correct
+    assert [count for _, count in scored.by_class.values()] == [30, 30, 30]
+    low, high = scored.interval
+    assert low < scored.percent < high
+    stored = perturbed(net, data, ATTACK, batch_size=7)
+    assert accuracy(net, stored).correct == scored.correct
+    assert accuracy(net, data).attack == "clean" and scored.attack.startswith("PGD")
+
+
+def test_wilson_interval_against_a_textbook_value():
+    from robustsplit.results import AccuracyRecord
+
+    low, high = AccuracyRecord(81, 263).interval  # Newcombe 1998, table I: 0.2553 to 0.3662
+    assert (round(low, 2), round(high, 2)) == (25.53, 36.62)
+
+
+def test_labels_beyond_the_logits_are_named(data):
+    wide = ImageData(data.inputs, data.labels + 1)
+    for call in (
+        lambda: accuracy(network(), wide),
+        lambda: fit(network(), wide, recipe=Recipe(epochs=1)),
+    ):
+        with pytest.raises(ValueError, match="Got label 3, but the model has 3 classes"):
+            call()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step", "one-cycle"])
+def test_schedules_start_and_end_where_they_should(schedule):
+    recipe = Recipe(epochs=12, lr=0.1, schedule=schedule)
+    rates = [recipe.learning_rate(progress) for progress in np.linspace(0, 12, 49)]
+    assert max(rates) == pytest.approx(0.1) and min(rates) >= 0
+    end = {"constant": 0.1, "cosine": 0.0, "step": 0.0001, "one-cycle": 0.0}[schedule]
+    assert rates[-1] == pytest.approx(end, abs=1e-12)
+    if schedule == "step":
+        assert [rates[15], rates[17], rates[33]] == pytest.approx([0.1, 0.01, 0.001])
+
+
+def test_unknown_settings_are_named():
+    with pytest.raises(ValueError, match="Did you mean 'adam'"):
+        Recipe(optimizer="adams")
+    with pytest.raises(ValueError, match="No schedule"):
+        Recipe(schedule="linear")
