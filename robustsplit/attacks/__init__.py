@@ -4,6 +4,7 @@ from robustsplit.attacks.autoattack import AutoAttack
 from robustsplit.attacks.base import Attack, CallableAttack, Clean, Norm, as_attack
 from robustsplit.attacks.carlini_wagner import CW
 from robustsplit.attacks.fgsm import FGSM
+from robustsplit.attacks.flags import Flag, masking_flags
 from robustsplit.attacks.foreign import from_foolbox
 from robustsplit.attacks.guard import AttackError
 from robustsplit.attacks.ifgsm import IFGSM
@@ -23,12 +24,14 @@ __all__ = [
     "AutoAttack",
     "CallableAttack",
     "Clean",
+    "Flag",
     "Norm",
     "PerturbationNorms",
     "SelectOutput",
     "as_attack",
     "attack_from_config",
     "from_foolbox",
+    "masking_flags",
     "paper_attack",
     "paper_steps",
     "perturbation_norms",

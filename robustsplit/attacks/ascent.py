@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from robustsplit.attacks.base import Norm
 from robustsplit.attacks.losses import Loss
 
-__all__ = ["Ball", "ascend", "per_input"]
+__all__ = ["Ball", "ascend", "input_gradient", "per_input"]
 
 #: Below this length a gradient counts as zero and is not normalised up.
 SMALLEST_NORM = 1e-12
@@ -80,7 +80,7 @@ def ascend(
     """
     x = start.detach().clone()
     for step in range(steps):
-        gradient = _input_gradient(model, x, labels, loss)
+        gradient = input_gradient(model, x, labels, loss)
         if step == 0 and not bool(torch.isfinite(gradient).all()):
             # sign(NaN) is 0 in torch, so that such inputs would silently count as robust
             raise ValueError(
@@ -92,7 +92,7 @@ def ascend(
     return x
 
 
-def _input_gradient(model: nn.Module, x: Tensor, labels: Tensor, loss: Loss) -> Tensor:
+def input_gradient(model: nn.Module, x: Tensor, labels: Tensor, loss: Loss) -> Tensor:
     """Return the gradient with respect to the inputs; parameters get none."""
     x.requires_grad_()
     value = loss(model(x), labels)

@@ -21,6 +21,7 @@ from robustsplit.attacks import (
     as_attack,
     attack_from_config,
     from_foolbox,
+    masking_flags,
     paper_attack,
     paper_steps,
     perturbation_norms,
@@ -473,3 +474,21 @@ def test_norms():
     assert norms.summary()["l2_mean"] == 3.0
     with pytest.raises(ValueError, match="one shape"):
         perturbation_norms(torch.zeros(2, 2), torch.zeros(2, 3))
+
+
+# Flags
+
+
+def test_masking_flags_are_fine_for_a_plain_net_and_raised_for_a_masked_one():
+    net, (x, y) = trained_net(), test_images(40)
+    before = snapshot(net.train())
+    assert not any(flag.raised for flag in masking_flags(net, x, y, eps=16 / 255))
+    assert_unchanged(net, before)
+    masked = nn.Sequential(net, Scale(1e4))
+    zero, gap, left = masking_flags(masked, x, y, eps=16 / 255)
+    assert zero.raised and gap.raised
+    assert str(zero).endswith("(suspicious above 5.0 %): SUSPICIOUS")
+    assert not left.raised  # the margin still finds the way
+    blind = nn.Sequential(Scale(0.0), net)
+    constant = torch.full_like(y, int(blind.eval()(x).argmax(1)[0]))
+    assert masking_flags(blind, x, constant)[2].value == 100.0

@@ -29,9 +29,8 @@ def reference(net, x, y, *, seed, **settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("numerator", [8, 24])
-def test_standard_equals_the_package_bit_for_bit(numerator):
-    net, (x, y), eps = trained_net(), test_images(20), numerator / 255
+def test_standard_equals_the_package_bit_for_bit():
+    net, (x, y), eps = trained_net(), test_images(12), 24 / 255
     before = snapshot(net.train())
     ours = AutoAttack(eps).perturb(net, x, y, seed=3)
     assert_unchanged(net, before)
@@ -41,9 +40,9 @@ def test_standard_equals_the_package_bit_for_bit(numerator):
 
 @pytest.mark.slow
 def test_l2_standard_equals_the_package():
-    net, (x, y) = trained_net(), test_images(10)
-    ours = AutoAttack(0.5, norm="l2").perturb(net, x, y, seed=1)
-    assert torch.equal(ours, reference(net, x, y, eps=0.5, seed=1, norm="L2"))
+    net, (x, y) = trained_net(), test_images(5)
+    ours = AutoAttack(0.8, norm="l2").perturb(net, x, y, seed=1)
+    assert torch.equal(ours, reference(net, x, y, eps=0.8, seed=1, norm="L2"))
 
 
 def test_members_equal_the_package_bit_for_bit():
