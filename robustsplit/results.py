@@ -130,7 +130,9 @@ class PairRecord:
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> PairRecord:
         """Return the record that `dataclasses.asdict` made `table` of; null stands for NaN."""
-        plain = {key: float("nan") if value is None else value for key, value in table.items()}
+        plain: dict[str, Any] = {
+            key: float("nan") if value is None else value for key, value in table.items()
+        }
         low, high = (float("nan") if end is None else end for end in table["interval"])
         parts = {k: float("nan") if v is None else v for k, v in table["parts"].items()}
         reasons = tuple(table["reasons"])

@@ -315,7 +315,7 @@ def _record(
     released: tuple[float, float],
 ) -> PairRecord:
     classes = {index: name for index, name in enumerate(data.classes) if data.counts[name]}
-    shared = {
+    shared: dict[str, Any] = {
         "parent": pair.parent,
         "child": pair.child,
         "offset": offset,
@@ -356,6 +356,8 @@ def _record(
         singleton_fraction=assessment.saturation.singleton_fraction,
         cross_check=float("nan") if second is None else second.estimate.value,
         verdict=str(assessment.verdict),
-        parts={classes[int(label)]: p.value for label, p in assessment.estimate.parts.items()},
+        parts={
+            classes[int(str(label))]: p.value for label, p in assessment.estimate.parts.items()
+        },
         reasons=(*assessment.reasons, *apart),
     )
