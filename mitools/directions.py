@@ -60,7 +60,7 @@ class CanonicalDirections:
 
 
 def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
-    """Return `count` Gaussian directions, shape (d, count), on columns in units of their own spread.
+    """Return Gaussian directions, shape (d, count), on columns in units of their own spread.
 
     The directions depend on the width and the seed alone, so that two sides of one width share
     them and swapping the sides changes nothing.
@@ -73,7 +73,7 @@ def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
 
 
 def _spread_of(rows: Matrix) -> Matrix:
-    """Return each column's standard deviation on a strided sample, and infinity for constant columns."""
+    """Return each column's spread on a strided sample, and infinity for constant columns."""
     chosen = rows[:: max(1, len(rows) // 1000)]
     spread = chosen.std(axis=0)
     return np.where(spread > 0, spread, np.inf)

@@ -50,7 +50,7 @@ class Side:
 
     @classmethod
     def discrete_or_none(cls, rows: Matrix) -> Side | None:
-        """Return labels if the distinct rows repeat so often that the side is discrete, else None."""
+        """Return labels if the rows repeat so often that the side is discrete, else None."""
         labels = _labels(rows)
         return None if labels is None else cls(None, (), labels)
 
@@ -82,7 +82,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """One member of the ensemble: the hash floor((u + b) / eps) for a chain of eps, each half the last.
+    """One member of the ensemble: floor((u + b) / eps) for a chain of eps, each half the last.
 
     Attributes:
         scale: The finest-to-coarsest factor all bandwidths share, in (1/2, 1].

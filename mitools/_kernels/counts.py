@@ -121,7 +121,7 @@ def heap_counts(codes: Counts, counts: Counts, steps: int, size: int) -> Counts:
 
 @njit(cache=True, nogil=True)
 def _shared_steps(codes: Codes, depth: int, bits: int) -> Any:
-    """Return how many steps each code shares with the next; -1 if not even the label, and at the end."""
+    """Return how many steps each code shares with the next; -1 if not even the label."""
     m = len(codes)
     shared = np.full(m, -1, np.int8)
     if bits == 0:
@@ -158,7 +158,7 @@ def nested_information(
     table: Floats,
     occupancies: Counts,
 ) -> Floats:
-    r"""Return the mean local log-ratio when each sample uses its smallest cell with enough samples.
+    r"""Return the mean log-ratio when each sample uses its smallest cell with enough samples.
 
     For an occupancy :math:`k`, sample :math:`i` uses the deepest joint cell that holds at least
     :math:`k` samples, and adds :math:`f(N_{ij}) - f(N_i) - f(M_j) + f(n)` with the counts of that
@@ -289,7 +289,7 @@ def table_at_depth(
 
 @njit(cache=True, nogil=True)
 def row_codes(rows: Floats) -> Codes:
-    """Return one mixed 64-bit code per row of whole numbers, shape (n, r): equal rows, equal codes."""
+    """Return one mixed 64-bit code per row of whole numbers, shape (n, r)."""
     n, r = rows.shape
     codes = np.empty(n, np.uint64)
     for i in range(n):
@@ -307,7 +307,10 @@ def row_codes(rows: Floats) -> Codes:
 
 @njit(cache=True, nogil=True)
 def mean_neighbor_distances(ordered: Floats, probes: Floats, k: int) -> float:
-    """Return the mean distance from each probe, a value in sorted `ordered`, to its k-th neighbour (itself the first)."""
+    """Return the probes' mean distance to their k-th neighbour in `ordered`, sorted.
+
+    Probes are values of `ordered`, and each is its own first neighbour.
+    """
     n = len(ordered)
     total = 0.0
     for i in range(len(probes)):
@@ -330,7 +333,7 @@ def mean_neighbor_distances(ordered: Floats, probes: Floats, k: int) -> float:
 def clipped_information(
     joint: Counts, x_counts: Counts, y_counts: Counts, n: int, lower: float, upper: float
 ) -> tuple[float, int, int]:
-    r"""Return :math:`\frac1n \sum N_{ij} clip(\log_2 \frac{N_{ij} n}{N_i M_j})` from sorted codes ``i K + j``.
+    r"""Return the mean clipped log-ratio in bits, from sorted codes ``i K + j``.
 
     Returns:
         The sum in bits, joint cells, and samples alone in theirs.

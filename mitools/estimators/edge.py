@@ -3,7 +3,7 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -33,13 +33,15 @@ Matrix = NDArray[np.float64]
 PROJECTIONS = ("auto", "canonical", "random", "none")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
-#: Shuffled pairings of more samples are made of this many: beyond, their mean moves by under 0.01.
-SHUFFLED = 1 << 15
+#: Shuffled pairings of more samples than this are made of fewer, in cells as full; see `_thinned`.
+SHUFFLED = 1 << 14
 #: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions,
 #: and adds noise.
 HEAVIEST = 3.0
 #: Shuffled samples, in all, that a kept null rests on per member; and how many nulls are kept.
 EFFORT, KEPT = 1 << 14, 256
+#: Pairs of labels are shuffled up to this many samples.
+LABELS_SHUFFLED = 1 << 20
 #: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
 FINEST = 16
 #: psi or log is stored up to here, and computed beyond.
@@ -63,7 +65,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class EDGE(MutualInformationEstimator):
-    r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffled pairings.
+    r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffling.
 
     When to use it: many samples (it is linear in n), streams and sums over machines (`fit_hash`),
     wide data with a linear core, and quick permutation nulls. KSG is as good or better for a few
@@ -133,7 +135,8 @@ class EDGE(MutualInformationEstimator):
         occupancies = tuple(self.occupancies)
         if len(occupancies) != 2 or not 2 <= occupancies[0] < occupancies[1]:
             raise ValueError(
-                f"`occupancies` must be two increasing counts of at least 2, got {self.occupancies!r}."
+                "`occupancies` must be two increasing counts of at least 2, got "
+                f"{self.occupancies!r}."
             )
         object.__setattr__(self, "occupancies", occupancies)
         if self.projection not in PROJECTIONS:
@@ -153,7 +156,7 @@ class EDGE(MutualInformationEstimator):
 
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
-        """Return the released code ``"4.4.1"`` or ``"4.3.1"`` with its default arguments, faults included."""
+        """Return the released code ``"4.4.1"`` or ``"4.3.1"`` with its default arguments."""
         return ReleasedEDGE.released(version)
 
     @classmethod
@@ -162,7 +165,7 @@ class EDGE(MutualInformationEstimator):
         return ReleasedEDGE.semirobust()
 
     def ceiling(self, n_samples: int) -> float:
-        """Return a bound for data of any width and kind; `Estimate.ceiling` is the bound for the data seen.
+        """Return a bound for data of any kind; `Estimate.ceiling` is the one for the data seen.
 
         One hashed pair of sides gives at most ln n, plus 1.8 at the default occupancies if it has
         six dimensions or more and each side determines the other; `pairs` of them may be summed.
@@ -178,7 +181,9 @@ class EDGE(MutualInformationEstimator):
         return 4
 
     def fit_hash(self, x: Any, y: Any, *, steps: int | None = None) -> CountState:
-        """Fix directions, quantiles, bandwidths and shifts on a sample, and return an empty state of counts.
+        """Fix the hash on a sample, and return a state of counts that is still empty.
+
+        The hash is directions, quantiles, bandwidths and shifts.
 
         Args:
             x: A sample of X, with shape (n, d_x) or (n,). A few thousand rows do.
@@ -200,8 +205,8 @@ class EDGE(MutualInformationEstimator):
         n = state.n_samples
         if n < self.minimum_samples():
             raise ValueError(
-                f"{self} needs at least {self.minimum_samples()} samples, got {n}. Update the state "
-                "with more chunks first."
+                f"{self} needs at least {self.minimum_samples()} samples, got {n}. Update the "
+                "state with more chunks first."
             )
         parts = [
             self._part(block, tables, n)
@@ -251,10 +256,10 @@ class EDGE(MutualInformationEstimator):
                     block.join(a, b, g.steps) for (a, b), g in zip(codes, block.grids, strict=True)
                 ]
                 heaps = [_heaps(block, g, t) for g, t in zip(block.grids, tables, strict=True)]
-                nulls = self._nulls(block, heaps, n)
+                nulls, ks = self._nulls(block, heaps, n), self._occupancies(block, n)
                 for i, order in enumerate(orders):
                     raw = [
-                        self._raw(block, g, block.join(a, b[places[order]], g.steps), h)
+                        self._raw(block, g, block.join(a, b[places[order]], g.steps), h, ks)
                         for (a, b), g, h in zip(codes, block.grids, heaps, strict=True)
                     ]
                     value, _, _ = self._corrected(block, np.mean(raw, axis=0), nulls, heaps[0], n)
@@ -262,7 +267,7 @@ class EDGE(MutualInformationEstimator):
         return values
 
     def _folds(self, x: Matrix, y: Matrix) -> list[tuple[NDArray[np.int64], tuple[Block, ...]]]:
-        """Return the rows to hash with the blocks to hash them by; two folds where directions are learned."""
+        """Return rows with the blocks to hash them by: two folds where directions are learned."""
         n = len(x)
         everything = np.arange(n)
         if not self._learns(x, y):
@@ -283,7 +288,7 @@ class EDGE(MutualInformationEstimator):
     def _blocks(
         self, x: Matrix, y: Matrix, hashed_x: Matrix, hashed_y: Matrix, steps: int
     ) -> tuple[Block, ...]:
-        """Learn directions from `x` and `y`, and return the blocks for the rows of `hashed_x` and `hashed_y`."""
+        """Learn directions from `x` and `y`; return the blocks for `hashed_x` and `hashed_y`."""
         sides = Side.discrete_or_none(hashed_x), Side.discrete_or_none(hashed_y)
         learned = self._learns(x, y)
         if all(sides) or not (learned or self.projection == "random"):
@@ -330,13 +335,14 @@ class EDGE(MutualInformationEstimator):
         return Block(x, y, tuple(grids[:1] if x.discrete and y.discrete else grids))
 
     def _steps(self, n: int) -> int:
-        """Return how often to halve: until a margin's cells hold fewer than k samples, or `FINEST` times."""
+        """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
 
     def _part(self, block: Block, tables: Sequence[Table], n: int) -> Part:
         heaps = [_heaps(block, grid, t) for grid, t in zip(block.grids, tables, strict=True)]
+        ks = self._occupancies(block, n)
         raw = [
-            self._raw(block, grid, t, h)
+            self._raw(block, grid, t, h, ks)
             for grid, t, h in zip(block.grids, tables, heaps, strict=True)
         ]
         nulls = self._nulls(block, heaps, n)
@@ -353,11 +359,15 @@ class EDGE(MutualInformationEstimator):
         return Part(value, null, ceiling, described.mean(axis=0), debiased)
 
     def _raw(
-        self, block: Block, grid: Grid, table: Table, heaps: list[NDArray[np.int64]]
+        self,
+        block: Block,
+        grid: Grid,
+        table: Table,
+        heaps: list[NDArray[np.int64]],
+        ks: NDArray[np.int64],
     ) -> Matrix:
         """Return one member's uncorrected estimate for each occupancy, in nats."""
         codes, counts = table
-        both = block.x.discrete and block.y.discrete  # every cell counts, by eq. 9 itself
         raw: Matrix = nested_information(
             codes,
             counts,
@@ -365,10 +375,26 @@ class EDGE(MutualInformationEstimator):
             heaps[0],
             heaps[1],
             block.steps(grid),
-            _table(both),
-            np.array((1, 2) if both else self.occupancies),
+            _table(block.x.discrete and block.y.discrete),
+            ks,
         )
         return raw
+
+    def _occupancies(self, block: Block, n: int) -> NDArray[np.int64]:
+        """Return the two k: the settings', or up to ten times them where depth is capped.
+
+        Streams cap it. Dependence then fills some of the deepest cells past k and shuffling does not,
+        and the shuffled mean corrects too much. For k = 30 it is too small to matter.
+        """
+        if block.x.discrete and block.y.discrete:
+            return np.array([1, 2])  # every cell counts, by eq. 9 itself
+        small, large = self.occupancies
+        steps = block.grids[0].steps
+        factor = 1
+        if n > 2 * small << steps:
+            cells = np.prod([side.n_cells(steps) for side in (block.x, block.y)], dtype=float)
+            factor = int(np.clip(64 * n / cells, 1, 10))
+        return np.array([small * factor, large * factor])
 
     def _nulls(self, block: Block, heaps: list[list[NDArray[np.int64]]], n: int) -> Matrix:
         """Return the mean over shuffled pairings of the same margins, for each occupancy.
@@ -386,7 +412,7 @@ class EDGE(MutualInformationEstimator):
         key = (self, block.x.discrete, block.y.discrete, n, block.grids[0].steps, int(mixed[-1]))
         known = _NULLS.get(key)
         if known is None:
-            repeats = int(np.clip(EFFORT // n, 1, 16))
+            repeats = int(np.clip(EFFORT // n, 1, 8))
             known = self._shuffled(block, heaps, n, repeats)
             if len(_NULLS) >= KEPT:
                 _NULLS.pop(next(iter(_NULLS)), None)
@@ -396,28 +422,35 @@ class EDGE(MutualInformationEstimator):
     def _shuffled(
         self, block: Block, heaps: list[list[NDArray[np.int64]]], n: int, repeats: int
     ) -> Matrix:
+        both = block.x.discrete and block.y.discrete
+        ks = self._occupancies(block, n)
+        coarser, drawn = _thinned(block, n)
+        repeats *= 2 * (self.members // len(block.grids))
         nulls = []
-        drawn = min(n, SHUFFLED)
-        repeats *= self.members // len(block.grids)
-        for number, (grid, pair) in enumerate(zip(block.grids, heaps, strict=True)):
+        for number, (finest, pair) in enumerate(zip(block.grids, heaps, strict=True)):
+            grid = replace(finest, steps=max(finest.steps - coarser, 1))
             rng = np.random.default_rng([self.seed, 1, number])
-            finest = [h[1 << s :] for h, s in zip(pair, block.steps(grid), strict=True)]
-            x_codes, y_codes = (_expanded(counts, n, drawn) for counts in finest)
+            x_codes, y_codes = (
+                _expanded(heap[1 << steps : 2 << steps] if steps else heap[1:], n, drawn)
+                for heap, steps in zip(pair, block.steps(grid), strict=True)
+            )
+            margins = pair
+            order = np.arange(drawn)
             for repeat in range(repeats):
-                table = block.join(x_codes, rng.permutation(y_codes), grid.steps)
-                if drawn == n:
-                    margins = pair
-                elif repeat == 0:
+                # Each order is followed by its inverse: swapping the sides then swaps the two.
+                order = rng.permutation(drawn) if repeat % 2 == 0 else np.argsort(order)
+                table = block.join(x_codes, y_codes[order], grid.steps)
+                if drawn < n and repeat == 0:
                     margins = _heaps(block, grid, table)
-                nulls.append(self._raw(block, grid, table, margins))
+                nulls.append(self._raw(block, grid, table, margins, ks))
         null: Matrix = np.mean(nulls, axis=0)
-        return null
+        # Among labels alone, chance is worth (K_x - 1)(K_y - 1) / 2n.
+        return null * drawn / n if both else null
 
     def _corrected(
         self, block: Block, raw: Matrix, nulls: Matrix, heaps: list[NDArray[np.int64]], n: int
     ) -> tuple[float, float, float]:
         """Return the estimate, what was subtracted, and the largest estimate possible, in nats."""
-        small, large = self.occupancies
         sides = (block.x, block.y)
         if block.x.discrete or block.y.discrete:
             entropy = min(
@@ -439,7 +472,7 @@ class EDGE(MutualInformationEstimator):
             return float(weights @ scaled), float(weights @ nulls), entropy
         weights = self._weights(block.x.dimensions + block.y.dimensions)
         resolved = (block.grids[0].steps + 1) * np.log(2)
-        best_of = np.minimum(digamma(n) - digamma(np.array([small, large])), resolved) - nulls
+        best_of = np.minimum(digamma(n) - digamma(self._occupancies(block, n)), resolved) - nulls
         return (
             float(weights @ (raw - nulls)),
             float(weights @ nulls),
@@ -447,7 +480,7 @@ class EDGE(MutualInformationEstimator):
         )
 
     def _weights(self, d: int) -> Matrix:
-        """Return weights of the two occupancies that sum to 1 and cancel a bias in k^(2/d), up to `HEAVIEST`."""
+        """Return weights that sum to 1 and cancel a bias in k^(2/d), up to `HEAVIEST`."""
         a, b = (k ** (2 / d) for k in self.occupancies)
         weight = min(b / (b - a), HEAVIEST)
         return np.array([weight, 1 - weight])
@@ -456,7 +489,7 @@ class EDGE(MutualInformationEstimator):
 def _combine(
     results: list[tuple[int, list[Part], tuple[Block, ...]]],
 ) -> tuple[float, dict[str, float]]:
-    """Sum over blocks, average over folds by their samples; the cells described are the strongest pair's."""
+    """Sum over blocks and average over folds; the cells described are the strongest pair's."""
     total = sum(n for n, _, _ in results)
     shares = [n / total for n, _, _ in results]
 
@@ -504,7 +537,7 @@ def _heaps(block: Block, grid: Grid, table: Table) -> list[NDArray[np.int64]]:
 def _described(
     block: Block, grid: Grid, table: Table, heaps: list[NDArray[np.int64]], n: int
 ) -> Matrix:
-    """Describe the cells of one fixed bandwidth, at which shuffled pairs would fill at most n/3 joint cells."""
+    """Describe the cells of one bandwidth, where shuffled pairs fill at most n/3 of them."""
     codes, counts = table
     nested = sum(not side.discrete for side in (block.x, block.y))
     labels = np.prod([side.n_cells(0) for side in (block.x, block.y) if side.discrete])
@@ -516,8 +549,23 @@ def _described(
     return described
 
 
+def _thinned(block: Block, n: int) -> tuple[int, int]:
+    """Return how many steps coarser, and with how many samples, to shuffle.
+
+    Cells j steps coarser over 4^j times fewer samples (2^j beside labels) are as full as before, so that
+    the mean over shuffled pairings is that of all samples, at a bounded cost.
+    """
+    nested = sum(not side.discrete for side in (block.x, block.y))
+    if nested == 0:
+        return 0, min(n, LABELS_SHUFFLED)
+    if n <= SHUFFLED:
+        return 0, n
+    coarser = int(np.ceil(np.log2(n / SHUFFLED) / nested))
+    return coarser, n >> (nested * coarser)
+
+
 def _expanded(counts: NDArray[np.int64], n: int, drawn: int) -> Codes:
-    """Return each cell as often as it was counted, or evenly spaced ones of them when fewer are drawn."""
+    """Return each cell as often as it was counted, or evenly spaced ones if fewer are drawn."""
     if drawn == n:
         return np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
     places = ((np.arange(drawn) + 0.5) * (n / drawn)).astype(np.int64)

@@ -1,4 +1,4 @@
-r"""The released EDGE codes, as presets, written from their formulas: what they do, faults included.
+r"""The released EDGE codes as presets, written from their formulas, faults included.
 
 They exist to reproduce published numbers. For a new measurement use `mitools.EDGE`: these keep
 each edge above 0.001 bit and below 10 bits, and their value on independent data grows with the
@@ -35,7 +35,7 @@ SPAN = 1.1
 
 @dataclass(frozen=True)
 class ReleasedEDGE(MutualInformationEstimator):
-    r"""EDGE as its released code computes it, in nats. Get one from `EDGE.released` or `EDGE.semirobust`.
+    r"""EDGE as its released code computes it, in nats: `EDGE.released` or `EDGE.semirobust`.
 
     When to use it: to reproduce a number published with that code, beside its permutation null. It
     is biased upward everywhere, and above a width of about 20 it does not depend on the pairing at
@@ -124,13 +124,13 @@ class ReleasedEDGE(MutualInformationEstimator):
         return values
 
     def _rescaled(self, bits: float) -> float:
-        """Return the second pass's factor on the bandwidth; the version's own factor applies again."""
+        """Return the second pass's factor on the bandwidth; the version's own applies again."""
         with np.errstate(over="ignore"):
             factor = np.exp2(-np.sqrt(2 * bits) + 0.5 / bits)
         return float(VERSIONS[self.version] * factor)
 
     def _hash(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
-        """Return the hashed coordinates of each side, shape (n, r), and their bandwidths, shape (r,)."""
+        """Return each side's hashed coordinates, shape (n, r), and bandwidths, shape (r,)."""
         projected = self.version == "4.3.1" or max(x.shape[1], y.shape[1]) > UNPROJECTED
         return [self._side(rows, projected, number) for number, rows in enumerate((x, y))]
 
@@ -142,8 +142,9 @@ class ReleasedEDGE(MutualInformationEstimator):
             r = min(d, int(np.floor(np.log2(n / 10))))
             if r < 1:
                 raise ValueError(
-                    f"{self!r} needs at least 20 samples above {UNPROJECTED} columns, got {n}: it hashes "
-                    "floor(log2(n/10)) directions, and none is left. Pass more samples or fewer columns."
+                    f"{self!r} needs at least 20 samples for data it projects, got {n}: it "
+                    "hashes floor(log2(n/10)) directions, and none is left. Pass more samples, or "
+                    "merge small labels."
                 )
             spread = rows.std(axis=0)
             spread[spread < 1e-4] = 1.0

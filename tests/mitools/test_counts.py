@@ -1,0 +1,154 @@
+"""Counts add up exactly, whatever the order, the chunks and the nesting."""
+
+import io
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mitools import EDGE
+from mitools.counts import CountState
+
+
+def data(n=600, d=2, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    return x, 0.8 * x + 0.6 * rng.normal(size=(n, d))
+
+
+X, Y = data()
+EMPTY = EDGE(members=3).fit_hash(X[:200], Y[:200])
+WHOLE = EMPTY.update(X, Y)
+
+
+def same(a, b):
+    assert a.n_samples == b.n_samples
+    for ours, theirs in zip(a.tables, b.tables, strict=True):
+        for (codes, counts), (other_codes, other_counts) in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(codes, other_codes)
+            np.testing.assert_array_equal(counts, other_counts)
+    assert a.finalize().value == b.finalize().value
+
+
+cuts = st.lists(st.integers(1, 599), min_size=0, max_size=5, unique=True).map(sorted)
+
+
+def chunks(at):
+    edges = [0, *at, 600]
+    return [EMPTY.update(X[a:b], Y[a:b]) for a, b in pairwise(edges)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts, st.randoms(use_true_random=False))
+def test_any_order_and_nesting_gives_the_same_bits(at, random):
+    states = chunks(at)
+    while len(states) > 1:
+        a = states.pop(random.randrange(len(states)))
+        b = states.pop(random.randrange(len(states)))
+        states.append(a.merge(b))
+    same(states[0], WHOLE)
+
+
+@settings(max_examples=10, deadline=None)
+@given(cuts)
+def test_updates_one_after_another_give_the_same_bits(at):
+    state = EMPTY
+    edges = [0, *at, 600]
+    for a, b in pairwise(edges):
+        state = state.update(X[a:b], Y[a:b])
+    same(state, WHOLE)
+
+
+def test_merging_with_an_empty_state_changes_nothing():
+    same(EMPTY.merge(WHOLE), WHOLE)
+    same(WHOLE.merge(EMPTY), WHOLE)
+
+
+def test_states_are_values():
+    before = EMPTY.n_samples
+    EMPTY.update(X, Y)
+    assert EMPTY.n_samples == before == 0
+
+
+@pytest.mark.parametrize("kind", ["continuous", "wide", "labels", "both discrete"])
+def test_a_file_holds_everything(kind, tmp_path):
+    x, y = data(400, 12 if kind == "wide" else 1)
+    if kind in ("labels", "both discrete"):
+        x = np.round(x).clip(-1, 1)
+    if kind == "both discrete":
+        y = np.round(y).clip(-1, 1)
+    state = EDGE(seed=5).fit_hash(x, y).update(x[:150], y[:150])
+    state.to_npz(tmp_path / "counts.npz")
+    read = CountState.from_npz(tmp_path / "counts.npz")
+    assert read.estimator == state.estimator
+    assert read.fingerprint() == state.fingerprint()
+    same(read.update(x[150:], y[150:]), state.update(x[150:], y[150:]))
+
+
+def test_a_buffer_will_do_as_well():
+    buffer = io.BytesIO()
+    WHOLE.to_npz(buffer)
+    buffer.seek(0)
+    same(CountState.from_npz(buffer), WHOLE)
+
+
+@pytest.mark.parametrize("d", [1, 2])
+def test_the_stream_equals_the_estimate_in_memory(d):
+    x, y = data(1000, d)
+    estimator = EDGE()
+    state = estimator.fit_hash(x, y, steps=estimator._steps(1000))
+    for start in range(0, 1000, 300):
+        state = state.update(x[start : start + 300], y[start : start + 300])
+    streamed, whole = state.finalize(), estimator.estimate(x, y)
+    assert streamed.value == whole.value
+    assert streamed.ceiling == whole.ceiling
+    assert streamed.stats == {key: whole.stats[key] for key in streamed.stats}
+
+
+def test_a_long_stream_is_accurate_and_its_memory_bounded():
+    rng = np.random.default_rng(0)
+
+    def chunk(n):
+        x = rng.normal(size=n)
+        return x, 0.9 * x + np.sqrt(0.19) * rng.normal(size=n)
+
+    state = EDGE(members=4).fit_hash(*chunk(5000))
+    for _ in range(10):
+        state = state.update(*chunk(20_000))
+    estimate = state.finalize()
+    assert estimate.n_samples == 200_000
+    assert estimate.value == pytest.approx(-0.5 * np.log(0.19), abs=0.02)
+    assert all(len(codes) <= 4**9 for codes, _ in state.tables[0])
+
+
+def test_a_stream_of_independent_wide_data_gives_zero():
+    rng = np.random.default_rng(0)
+    state = EDGE(projection="random").fit_hash(*rng.normal(size=(2, 500, 40)))
+    for _ in range(4):
+        state = state.update(*rng.normal(size=(2, 1000, 40)))
+    assert abs(state.finalize().value) < 0.05
+
+
+def test_states_of_different_hashes_are_not_merged():
+    other = EDGE(members=3, seed=1).fit_hash(X[:200], Y[:200])
+    with pytest.raises(ValueError, match="different hashes"):
+        WHOLE.merge(other.update(X, Y))
+
+
+def test_unseen_discrete_values_are_refused():
+    x = np.repeat([0.0, 1.0], 50)
+    state = EDGE().fit_hash(x, x)
+    with pytest.raises(ValueError, match="1 rows hold values that the sample"):
+        state.update([0.0, 2.0], [0.0, 1.0])
+
+
+def test_another_width_is_refused():
+    with pytest.raises(ValueError, match="`y` must have the 2 features"):
+        EMPTY.update(X, Y[:, :1])
+
+
+def test_too_few_counted_samples_are_refused():
+    with pytest.raises(ValueError, match="Update the state with more chunks"):
+        EMPTY.update(X[:3], Y[:3]).finalize()

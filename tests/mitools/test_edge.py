@@ -1,0 +1,367 @@
+"""EDGE against exact identities, its naive twin, closed forms and negative controls."""
+
+import numpy as np
+import pytest
+from scipy.special import digamma
+
+from mitools import EDGE
+from mitools._kernels import counts as kernels
+from mitools._kernels.lsh import cell_codes, joint_codes, margin_quantiles
+from mitools.counts import Block
+from mitools.estimators import edge
+from mitools.estimators.edge import _heaps
+from mitools.hashing import Grid, Side
+from tests.mitools.naive_edge import chi_square_ratio, nested_information, path, plug_in
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def gaussian(n, r, d, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d))
+    return x, r * x + np.sqrt(1 - r * r) * rng.normal(size=(n, d))
+
+
+def information(r, d=1):
+    return -d / 2 * np.log(1 - r * r)
+
+
+# --- naive twins -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 3, 10])
+@pytest.mark.parametrize("distinct", [3, 64])
+def test_nested_information_is_its_naive_twin(k, distinct):
+    rng = np.random.default_rng(k)
+    steps = 6
+    x = rng.integers(distinct, size=60).astype(np.uint64)
+    y = (x + rng.integers(3, size=60).astype(np.uint64)) % np.uint64(64)
+    codes, counts = kernels.compress(kernels.sort_codes(joint_codes(x, y, steps, True), 12))
+    sides = kernels.split_codes(codes, steps, True)
+    heaps = [kernels.heap_counts(sides[i], counts, steps, 64) for i in range(2)]
+    table = np.concatenate([[-1.0], -np.euler_gamma + np.cumsum(np.r_[0, 1 / np.arange(1, 60)])])
+    depths = np.array([steps, steps])
+    got = kernels.nested_information(
+        codes, counts, sides, heaps[0], heaps[1], depths, table, np.array([k, k + 1])
+    )
+    paths = [[path(code, steps) for code in side] for side in (x, y)]
+    expected = [nested_information(*paths, each) for each in (k, k + 1)]
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_labels_beside_cells_are_the_naive_twin():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=60)
+    y = (rng.random(60) + labels) / 5
+    block = Block(
+        Side.discrete_or_none(labels[:, None].astype(float)),
+        Side.fit(y[:, None]),
+        (Grid(0.8, np.array([0.1]), np.array([0]), 5),),
+    )
+    estimator, grid = EDGE(), block.grids[0]
+    y_codes = grid.codes(block.y, block.y.coordinates(y[:, None]))
+    table = block.join(labels.astype(np.uint64), y_codes, grid.steps)
+    ks = np.array(estimator.occupancies)
+    got = estimator._raw(block, grid, table, _heaps(block, grid, table), ks)
+    # A label is a path whose every step is the label itself: it is in force at depth 0 as well.
+    members = [np.flatnonzero(labels == label) for label in range(4)]
+    assert min(len(m) for m in members) >= 10
+    for value, k in zip(got, estimator.occupancies, strict=True):
+        total = 0.0
+        for i in range(60):
+            for level in range(5, -1, -1):
+                same = (y_codes >> np.uint64(5 - level)) == (y_codes[i] >> np.uint64(5 - level))
+                joint = (same & (labels == labels[i])).sum()
+                if joint >= k:
+                    alone = (labels == labels[i]).sum()
+                    total += digamma(joint) - digamma(alone) - digamma(same.sum()) + digamma(60)
+                    break
+        assert value == pytest.approx(total / 60, abs=1e-12)
+
+
+@pytest.mark.parametrize("knots", [1, 2, 7, 200])
+def test_quantiles_are_mid_ranks(knots):
+    rng = np.random.default_rng(knots)
+    values = rng.integers(12, size=knots).astype(float)
+    got = margin_quantiles(values, np.sort(values))
+    expected = [((values < v).sum() + (values <= v).sum()) / (2 * knots) for v in values]
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_quantiles_between_and_beyond_knots_never_decrease():
+    knots = np.sort(np.random.default_rng(0).standard_cauchy(300))
+    got = margin_quantiles(np.linspace(-400, 400, 5000), knots)
+    assert (np.diff(got) >= 0).all()
+    assert 0 < got[0] < got[-1] < 1
+
+
+def test_codes_halve_one_coordinate_per_step():
+    quantiles = np.array([[0.6, 0.3]])  # 0.6 = 0.1001..., 0.3 = 0.0100... in binary
+    codes = cell_codes(quantiles, 1.0, np.zeros(2), np.array([1, 0]), 5, 2)
+    assert path(codes[0], 5) == (0, 1, 1, 0, 0)
+
+
+def test_joint_codes_can_be_taken_apart():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(2**31, size=(2, 1000)).astype(np.uint64)
+    for interleave in (True, False):
+        joint = joint_codes(x, y, 31, interleave)
+        np.testing.assert_array_equal(kernels.split_codes(joint, 31, interleave), [x, y])
+
+
+@pytest.mark.parametrize("bits", [1, 11, 12, 40, 62])
+def test_codes_are_sorted(bits):
+    codes = np.random.default_rng(bits).integers(2**bits, size=3000).astype(np.uint64)
+    np.testing.assert_array_equal(kernels.sort_codes(codes.copy(), bits), np.sort(codes))
+
+
+def test_the_chi_square_ratio_is_its_naive_twin():
+    rng = np.random.default_rng(0)
+    x = rng.integers(5, size=400)
+    y = (x + rng.integers(3, size=400)) % 5
+    stats = EDGE().estimate(x, y).stats
+    assert stats["chi_square_ratio"] == pytest.approx(chi_square_ratio(x, y), abs=1e-12)
+    assert stats["chi_square_ratio_debiased"] == pytest.approx(
+        chi_square_ratio(x, y) - 16 / 399, abs=1e-12
+    )
+
+
+def test_a_hand_computed_table():
+    x = np.repeat([0, 0, 1, 1], [30, 10, 20, 40])
+    y = np.repeat([0, 1, 0, 1], [30, 10, 20, 40])
+    estimate = EDGE().estimate(x, y)
+    expected = (
+        0.3 * np.log(0.3 / 0.2) + 0.1 * np.log(0.1 / 0.2)
+        + 0.2 * np.log(0.2 / 0.3) + 0.4 * np.log(0.4 / 0.3)
+    )  # fmt: skip
+    assert plug_in(x, y) == pytest.approx(expected, abs=1e-12)
+    # Corrected as adjusted mutual information: (I - E) / (H - E) of the smaller entropy H.
+    entropy = -(0.4 * np.log(0.4) + 0.6 * np.log(0.6))
+    null = estimate.stats["null"]
+    assert 0 < null < 0.02
+    assert estimate.value == pytest.approx((expected - null) * entropy / (entropy - null))
+    assert estimate.stats["cells_xy"] == 4
+
+
+# --- exact identities --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [1, 2, 20])
+def test_swapping_the_sides_changes_nothing(d):
+    x, y = gaussian(600, 0.7, d, 0)
+    assert EDGE().estimate(x, y).value == pytest.approx(EDGE().estimate(y, x).value, abs=1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 3, 20, 200])
+def test_power_of_two_scaling_changes_no_bit(d):
+    x, y = gaussian(300, 0.7, d, 0)
+    assert EDGE().estimate(x * 2.0**-30, y * 2.0**12).value == EDGE().estimate(x, y).value
+
+
+def test_increasing_maps_of_a_column_change_no_bit():
+    x, y = gaussian(1000, 0.8, 1, 0)
+    assert EDGE().estimate(np.exp(x), y**3).value == EDGE().estimate(x, y).value
+
+
+def test_shifting_changes_nothing():
+    x, y = gaussian(1000, 0.8, 2, 0)
+    assert EDGE().estimate(x + 8, y - 3).value == pytest.approx(EDGE().estimate(x, y).value)
+
+
+def test_reordering_the_samples_changes_nothing():
+    x, y = gaussian(1000, 0.8, 2, 0)
+    order = np.random.default_rng(0).permutation(1000)
+    assert EDGE().estimate(x[order], y[order]).value == EDGE().estimate(x, y).value
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not():
+    x, y = gaussian(500, 0.5, 2, 0)
+    assert EDGE(seed=3).estimate(x, y).value == EDGE(seed=3).estimate(x, y).value
+    assert EDGE(seed=3).estimate(x, y).value != EDGE(seed=4).estimate(x, y).value
+
+
+def test_remembered_nulls_change_no_bit():
+    x, y = gaussian(500, 0.5, 1, 0)
+    warm = EDGE().estimate(x, y).value
+    edge._NULLS.clear()
+    assert EDGE().estimate(x, y).value == warm
+
+
+def test_inputs_and_global_random_state_are_left_alone():
+    x, y = gaussian(300, 0.5, 8, 0)
+    kept = x.copy(), y.copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    EDGE().estimate(x, y)
+    np.testing.assert_array_equal((x, y), kept)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("values", [2, 10, 100])
+def test_a_discrete_variable_holds_its_entropy_about_itself(values):
+    x = np.random.default_rng(values).integers(values, size=1000)
+    shares = np.bincount(x) / 1000
+    shares = shares[shares > 0]
+    estimate = EDGE().estimate(x, x)
+    assert estimate.value == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-9)
+    assert estimate.ceiling == pytest.approx(estimate.value)
+
+
+@pytest.mark.parametrize("d", [1, 5])
+def test_constant_sides_give_exactly_zero(d):
+    noise = np.random.default_rng(0).normal(size=(200, d))
+    assert EDGE().estimate(np.ones((200, d)), noise).value == 0
+    assert EDGE().estimate(noise, np.ones((200, d))).value == 0
+    assert EDGE().estimate(np.ones((200, d)), np.zeros((200, d))).value == 0
+
+
+def test_constant_columns_change_nothing_where_directions_are_learned():
+    x, y = gaussian(400, 0.9, 6, 0)
+    padded = np.hstack([x, np.full((400, 2), 7.0)])
+    assert EDGE().estimate(padded, y).value == pytest.approx(EDGE().estimate(x, y).value, abs=1e-6)
+
+
+@pytest.mark.parametrize("d", [1, 2, 12])
+def test_permuted_reuses_the_cells_and_the_identity_is_the_estimate(d):
+    x, y = gaussian(400, 0.6, d, 0)
+    rng = np.random.default_rng(0)
+    orders = np.array([np.arange(400), *(rng.permutation(400) for _ in range(20))])
+    values = EDGE()._permuted(x, y, orders)
+    assert values[0] == pytest.approx(EDGE().estimate(x, y).value, abs=1e-12)
+    assert values[1:].max() < values[0]
+
+
+@pytest.mark.parametrize("n", [4, 5, 7, 19])
+@pytest.mark.parametrize("d", [1, 5, 40])
+def test_few_samples_give_a_finite_number(n, d):
+    x, y = gaussian(n, 0.5, d, 0)
+    assert np.isfinite(EDGE().estimate(x, y).value)
+
+
+# --- closed forms ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [1, 5, 50, 512])
+def test_independent_data_give_zero_at_every_width(width):
+    # One seed's sd is 0.02 to 0.03 at each width, so the mean of 10 has 0.01.
+    values = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x, y = rng.normal(size=(2, 1000, width))
+        values.append(EDGE().estimate(x, y).value)
+    assert abs(np.mean(values)) < 0.03
+
+
+@pytest.mark.parametrize("r", [0.5, 0.9])
+def test_gaussian_pairs(r):
+    # Over 8 seeds: mean error below 0.01, sd 0.013.
+    values = [EDGE().estimate(*gaussian(5000, r, 1, seed)).value for seed in range(4)]
+    np.testing.assert_allclose(values, information(r), atol=0.05)
+    assert np.mean(values) == pytest.approx(information(r), abs=0.025)
+
+
+@pytest.mark.parametrize(("d", "r"), [(5, 0.5), (10, 0.5), (10, 0.9), (50, 0.5)])
+def test_wide_gaussians(d, r):
+    # Sums over the columns; the data's own sd is 0.04 to 0.1 here.
+    values = [EDGE().estimate(*gaussian(5000, r, d, seed)).value for seed in range(3)]
+    assert np.mean(values) == pytest.approx(information(r, d), rel=0.08)
+
+
+@pytest.mark.parametrize("width", [50, 512])
+def test_low_rank_signals_in_wide_data_stand_out(width):
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(1000, 3))
+    x, y = (
+        latent @ rng.normal(size=(3, width)) + 0.3 * rng.normal(size=(1000, width))
+        for _ in range(2)
+    )
+    estimate = EDGE().estimate(x, y)
+    assert estimate.value > 3
+    assert estimate.stats["pairs"] == pytest.approx(3, abs=1)
+    assert EDGE().estimate(x, x).value > 3
+
+
+def test_labels_and_a_wide_side():
+    # Ten well-separated classes in 30 columns: nearly all of ln 10 = 2.30 nats, and never more.
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=3000)
+    features = rng.normal(size=(10, 30))[labels] * 4 + rng.normal(size=(3000, 30))
+    estimate = EDGE().estimate(labels, features)
+    assert 1.7 < estimate.value <= estimate.ceiling <= np.log(10)
+    shuffled = EDGE().estimate(rng.permutation(labels), features)
+    assert abs(shuffled.value) < 0.05
+
+
+def test_random_directions_give_zero_for_independent_data_and_see_a_copy():
+    rng = np.random.default_rng(0)
+    estimator = EDGE(projection="random")
+    x = rng.normal(size=(1000, 300))
+    null = [
+        estimator.estimate(*np.random.default_rng(s).normal(size=(2, 1000, 300))).value
+        for s in range(6)
+    ]
+    assert abs(np.mean(null)) < 0.05
+    assert estimator.estimate(x, x).value > 2
+
+
+def test_without_the_correction_independent_data_would_not_give_zero():
+    # The negative control: what is subtracted is far above the tolerance of the tests above.
+    estimate = EDGE().estimate(*gaussian(1000, 0.0, 1, 0))
+    assert estimate.stats["null"] > 0.2
+    assert estimate.value + estimate.stats["null"] > 0.2
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_no_value_exceeds_the_ceiling(d):
+    x, _ = gaussian(1000, 0, d, 0)
+    estimate = EDGE().estimate(x, x)
+    assert estimate.value <= estimate.ceiling <= EDGE().ceiling(1000)
+    assert estimate.saturated
+    if d == 1:
+        assert estimate.ceiling <= np.log(1000)
+
+
+def test_mixtures_of_atoms_and_densities():
+    # y is exactly 0 where x < 0: I = ln 2. The correction takes a little too much, because the
+    # atom's half has no bias to take away: -0.11 at this n.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    y = np.where(x < 0, 0.0, rng.random(4000) + 1)
+    assert EDGE().estimate(x, y).value == pytest.approx(np.log(2), abs=0.15)
+
+
+# --- settings ----------------------------------------------------------------------------------
+
+
+def test_repr_shows_only_what_was_changed():
+    assert repr(EDGE()) == "EDGE()"
+    assert repr(EDGE(members=4, seed=2)) == "EDGE(members=4, seed=2)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"members": 0}, "`members` must be at least 1, got 0"),
+        ({"occupancies": (10, 3)}, "two increasing counts"),
+        ({"projection": "cannonical"}, "canonical"),
+        ({"dimensions": 0}, "`dimensions` must be at least 1"),
+        ({"pairs": 0}, "`pairs` must be at least 1"),
+    ],
+)
+def test_bad_settings_say_what_was_expected(settings, text):
+    with pytest.raises(ValueError, match=text):
+        EDGE(**settings)
+
+
+def test_too_few_samples_say_how_many_are_needed():
+    with pytest.raises(ValueError, match="needs at least 4 samples, got 3"):
+        EDGE().estimate([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("n", [20_000, 200_000])
+@pytest.mark.parametrize("steps", [5, 9, 16])
+def test_thinned_shuffles_stand_for_all(n, steps):
+    # Independent data are 0 at any depth and n, though the shuffles are of at most 16,384 samples.
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, n))
+    value = EDGE(members=3).fit_hash(x, y, steps=steps).update(x, y).finalize().value
+    assert abs(value) < 0.02
