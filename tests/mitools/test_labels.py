@@ -102,6 +102,15 @@ def test_independent_labels_carry_nothing(n_labels, d):
     assert abs(np.mean(values)) < 0.02
 
 
+def test_margins_do_not_matter():
+    rng = np.random.default_rng(9)
+    x, y, truth = gaussian_classes(rng, 0.7 * rng.normal(size=(10, 10)), 2000)
+    for bent in (np.exp(x), x**3):
+        estimate = Labels().estimate(bent, y)
+        assert estimate.value == pytest.approx(truth, rel=0.05)
+        assert estimate.stats["ross"] < 0.85 * truth  # the ranks are needed
+
+
 def test_never_above_the_entropy_of_the_labels():
     rng = np.random.default_rng(5)
     for n_labels in (2, 7, 20):
