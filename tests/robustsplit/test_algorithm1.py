@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -270,3 +271,11 @@ def test_progress_is_told_of_every_epoch(nets, blobs):
 def test_bad_settings_say_what_to_do(nets, blobs, changes, message):
     with pytest.raises(ValueError, match=message):
         learn(nets, blobs, **changes)
+
+
+def test_the_example_in_the_documentation_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "algorithm1.md"
+    code = page.read_text().split("```python\n")[1].split("```")[0]
+    with torch.random.fork_rng(devices=[]):
+        exec(compile(code, str(page), "exec"), {})
+    assert "verdict" in capsys.readouterr().out
