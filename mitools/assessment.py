@@ -32,6 +32,7 @@ from mitools._arrays import Part, paired_samples, split_by_label
 from mitools._resampling import permuted_estimates, thinned_estimates
 from mitools.base import Estimate, Matrix, MutualInformationEstimator
 from mitools.estimators import EDGE, KSG
+from mitools.estimators.released import ReleasedEDGE
 from mitools.information import as_estimator, estimate_parts
 from mitools.reduction import PCA, Reduced
 from mitools.verdict import CrossCheck, Evidence, Saturation, Verdict, judge
@@ -319,7 +320,10 @@ def _cross_check(
 ) -> CrossCheck | None:
     if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
         return None
-    estimate = estimate_parts(parts, second)
+    try:
+        estimate = estimate_parts(parts, second)
+    except ValueError:  # too few samples for it, as the data themselves have passed
+        return None
     null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3))
     return CrossCheck(
         estimate=estimate,
@@ -347,4 +351,11 @@ def _nearby(estimator: MutualInformationEstimator) -> dict[str, MutualInformatio
     if isinstance(estimator, KSG):
         halved, doubled = max(1, estimator.k // 2), 2 * estimator.k
         return {f"k={k}": replace(estimator, k=k) for k in (halved, doubled) if k != estimator.k}
+    if isinstance(estimator, EDGE):  # the occupancy of a cell is what sets its bandwidth
+        low, high = estimator.occupancies
+        pairs = (((low + 1) // 2, (high + 1) // 2), (2 * low, 2 * high))
+        return {f"occupancies={pair}": replace(estimator, occupancies=pair) for pair in pairs}
+    if isinstance(estimator, ReleasedEDGE):
+        gammas = (estimator.gamma / 2, estimator.gamma * 2)
+        return {f"gamma={gamma:g}": replace(estimator, gamma=gamma) for gamma in gammas}
     return {}

@@ -15,6 +15,7 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
 from mitools.base import Matrix, MutualInformationEstimator
@@ -84,8 +85,8 @@ class PCA(Reduction):
         return f"PCA({self.n_components})"
 
     def _reduce(self, x: Matrix) -> Matrix:
-        scores = _scores_by_features(x) if x.shape[1] <= len(x) else _scores_by_samples(x)
-        scores = scores[:, : self.n_components]
+        by_features = x.shape[1] <= len(x)
+        scores = (_scores_by_features if by_features else _scores_by_samples)(x, self.n_components)
         largest = np.abs(scores).argmax(axis=0)
         signs = np.sign(scores[largest, np.arange(scores.shape[1])])
         return np.ascontiguousarray(scores * np.where(signs == 0, 1.0, signs))
@@ -177,21 +178,20 @@ class Reduced(MutualInformationEstimator):
         return self.reduction._reduce(x), (self.reduction_y or self.reduction)._reduce(y)
 
 
-def _scores_by_features(x: Matrix) -> Matrix:
-    """Return all principal scores of x, largest first, from the (d, d) scatter matrix."""
+def _scores_by_features(x: Matrix, k: int) -> Matrix:
+    """Return the k leading principal scores of x, largest first, from the (d, d) scatter."""
     centred = x - x.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    return centred @ vectors[:, _leading(values, x.shape)]
+    _, vectors = _leading(centred.T @ centred, k, max(x.shape))
+    return centred @ vectors
 
 
-def _scores_by_samples(x: Matrix) -> Matrix:
-    """Return all principal scores of x, largest first, from the (n, n) inner products."""
+def _scores_by_samples(x: Matrix, k: int) -> Matrix:
+    """Return the k leading principal scores of x, largest first, from the (n, n) Gram."""
     gram = np.zeros((len(x), len(x)))
     for centred in _centred_blocks(x):
         gram += centred @ centred.T
-    values, vectors = np.linalg.eigh(gram)
-    kept = _leading(values, x.shape)
-    return vectors[:, kept] * np.sqrt(values[kept])
+    values, vectors = _leading(gram, k, max(x.shape))
+    return vectors * np.sqrt(values)
 
 
 def _centred_blocks(x: Matrix) -> Iterator[Matrix]:
@@ -200,9 +200,12 @@ def _centred_blocks(x: Matrix) -> Iterator[Matrix]:
         yield block - block.mean(axis=0)
 
 
-def _leading(values: Matrix, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the positions of the eigenvalues above rounding, largest first; at least one."""
-    descending = np.arange(len(values))[::-1]
-    rounding = max(values[-1], 0.0) * max(shape) * np.finfo(np.float64).eps
-    rank = max(1, int((values > rounding).sum()))
-    return descending[:rank]
+def _leading(symmetric: Matrix, k: int, size: int) -> tuple[Matrix, Matrix]:
+    """Return the k largest eigenvalues above rounding, at least one, and their eigenvectors."""
+    last = len(symmetric) - 1
+    values, vectors = eigh(symmetric, subset_by_index=[max(0, last + 1 - k), last])
+    rounding = max(values[-1], 0.0) * size * np.finfo(np.float64).eps
+    kept = (
+        np.flatnonzero(values > rounding)[::-1] if values[-1] > 0 else np.array([len(values) - 1])
+    )
+    return np.maximum(values[kept], 0.0), vectors[:, kept]

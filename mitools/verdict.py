@@ -201,7 +201,7 @@ def _disagreements(evidence: Evidence) -> list[str]:
     value, check = evidence.estimate.value, evidence.cross_check
     sentences = []
     if check is None:
-        sentences.append("No second estimator was run, so nothing confirms the magnitude.")
+        sentences.append("No second estimator ran, so nothing confirms the magnitude.")
     elif not agree(value, check.estimate.value):
         sentences.append(
             f"{check.estimate.estimator} gives {amount(check.estimate.value)}: the two differ by "

@@ -26,7 +26,7 @@ def test_both_ways_of_computing_agree():
     from mitools.reduction import _scores_by_features, _scores_by_samples
 
     x = wide(50, 40, rank=5)
-    one, other = _scores_by_features(x), _scores_by_samples(x)
+    one, other = _scores_by_features(x, 9), _scores_by_samples(x, 9)
     assert one.shape[1] == other.shape[1] == 5
     assert np.allclose(np.abs(one), np.abs(other), atol=1e-6)
 
