@@ -110,3 +110,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _say(message: str) -> None:
     typer.echo("mitools: " + " ".join(message.split()), err=True)
+
+
+if __name__ == "__main__":
+    main()
