@@ -27,6 +27,7 @@ from scipy.special import digamma
 
 from mitools._arrays import as_samples, paired_samples
 from mitools._kernels.local import local_permutation
+from mitools._preparation import drop_constant, standardized
 from mitools.base import Estimate, Matrix, MutualInformationEstimator
 
 __all__ = [
@@ -102,15 +103,14 @@ class ConditionalKSG(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         """Return I(X; Y) without a condition: Kraskov's first estimator."""
-        return _frenzel_pompe(_standardized(x), _standardized(y), x[:, :0], self.k), {}
+        return _frenzel_pompe(_scaled(x), _scaled(y), x[:, :0], self.k), {}
 
     def _reduced(
         self, x: Matrix, y: Matrix, z: Matrix
     ) -> tuple[Matrix, Matrix, Matrix, dict[str, float]]:
         """Return X', Y', the condition S and statistics."""
-        x, y, z = _standardized(x), _standardized(y), _standardized(z)
-        z = z[:, z.std(axis=0) > 0]
-        if self.residualize == "none" or z.shape[1] == 0:
+        x, y, z = _scaled(x), _scaled(y), _scaled(z)
+        if self.residualize == "none" or 0 in (x.shape[1], y.shape[1], z.shape[1]):
             return x, y, z, {"condition_columns": float(z.shape[1])}
         fold = np.random.default_rng(self.seed).permutation(len(x)) % self.folds
         both = np.hstack([x, y])
@@ -121,10 +121,10 @@ class ConditionalKSG(MutualInformationEstimator):
         condition = z
         if self.residualize == "auto":
             rest /= self._scales(rest, features[1], fold)
-            rest = _standardized(rest)
+            rest = standardized(rest)
             summary, stats["left_r2"] = _summary(rest, x.shape[1], features[1], fold)
             condition = summary if z.shape[1] > FEW else z
-        rest = _standardized(rest)
+        rest = standardized(rest)
         stats["condition_columns"] = float(condition.shape[1])
         return rest[:, : x.shape[1]], rest[:, x.shape[1] :], condition, stats
 
@@ -141,7 +141,7 @@ class ConditionalKSG(MutualInformationEstimator):
         for scale in LENGTHS:
             directions = rng.normal(size=(d, COSINES)) / (scale * max(length, TIE))
             parts.append(np.cos(z @ directions + rng.uniform(0, 2 * np.pi, size=COSINES)))
-        return _standardized(np.hstack(parts))
+        return standardized(np.hstack(parts))
 
     def _scales(self, rest: Matrix, features: Matrix, fold: NDArray[np.int64]) -> Matrix:
         """Return the predicted size of each entry, 1 where sizes cannot be predicted."""
@@ -293,6 +293,8 @@ def _estimated(
 
 def _frenzel_pompe(x: Matrix, y: Matrix, z: Matrix, k: int) -> float:
     """Return the plain estimate; with no column in `z`, n_z is n and this is KSG-1."""
+    if 0 in (x.shape[1], y.shape[1]):
+        return 0.0  # a constant carries nothing
     joint = cKDTree(np.hstack([x, y, z]))
     radius = np.asarray(joint.query(joint.data, k=[k + 1], p=np.inf)[0])[:, 0]
     closed = _within(joint, radius + TIE)
@@ -316,7 +318,7 @@ def _summary(
     x, y = rest[:, :d_x], rest[:, d_x:]
     if d_x * y.shape[1] <= FEW_PRODUCTS:
         targets.append((x[:, :, None] * y[:, None, :]).reshape(len(rest), -1))
-    target = _standardized(np.hstack(targets))
+    target = standardized(np.hstack(targets))
     predicted = _cross_fitted(features, target, fold)
     shares = _r2(target, predicted)
     found = predicted[:, shares > PREDICTABLE]
@@ -324,7 +326,7 @@ def _summary(
         found = found - found.mean(axis=0)
         u, s, _ = np.linalg.svd(found, full_matrices=False)
         found = u[:, :SUMMARY] * s[:SUMMARY]
-    return _standardized(found), float(max(shares.max(), 0.0))
+    return _scaled(found), float(max(shares.max(), 0.0))
 
 
 def _cross_fitted(features: Matrix, targets: Matrix, fold: NDArray[np.int64]) -> Matrix:
@@ -363,6 +365,7 @@ def _r2(targets: Matrix, predicted: Matrix) -> Matrix:
     return 1 - ((targets - predicted) ** 2).mean(axis=0) / np.where(variance > 0, variance, 1.0)
 
 
-def _standardized(side: Matrix) -> Matrix:
-    scale = side.std(axis=0)
-    return (side - side.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+def _scaled(side: Matrix) -> Matrix:
+    """Return the columns that vary, with mean 0 and standard deviation 1."""
+    side = drop_constant(side)
+    return standardized(side) if side.shape[1] else side

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 from scipy.stats import rankdata
 
+from mitools._preparation import drop_constant, standardized
 from mitools.base import Matrix, MutualInformationEstimator
 
 __all__ = ["Gaussian", "GaussianCopula", "rank_normal"]
@@ -244,10 +245,10 @@ def _components(side: Matrix) -> Matrix:
 
     Columns are standardised first: the components then do not depend on the units.
     """
-    scale = side.std(axis=0)
-    side = (side - side.mean(axis=0))[:, scale > 0] / scale[scale > 0]
+    side = drop_constant(side)
     if side.shape[1] == 0:
         return side
+    side = standardized(side)
     tall = side.shape[0] >= side.shape[1]
     values, vectors = np.linalg.eigh(side.T @ side if tall else side @ side.T)
     kept = np.flatnonzero(values > RANK * values[-1])[::-1]

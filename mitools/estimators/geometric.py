@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mitools._kernels.spanning import minimum_spanning_tree
+from mitools._preparation import standardized
 from mitools.base import Matrix, MutualInformationEstimator
 
 __all__ = ["Geometric"]
@@ -68,7 +69,7 @@ class Geometric(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         if self.standardize:
-            x, y = _standardized(x), _standardized(y)
+            x, y = standardized(x), standardized(y)
         rng = np.random.default_rng(self.seed)
         values = [self._once(x, y, rng) for _ in range(self.n_splits)]
         return float(np.mean(values)), {"split_deviation": float(np.std(values))}
@@ -86,8 +87,3 @@ class Geometric(MutualInformationEstimator):
         parent = minimum_spanning_tree(np.ascontiguousarray(points[shuffle]))
         joining = int((is_kept[1:] != is_kept[parent[1:]]).sum())
         return 1 - joining * n / (2 * len(kept) * len(moved))
-
-
-def _standardized(side: Matrix) -> Matrix:
-    scale = side.std(axis=0)
-    return (side - side.mean(axis=0)) / np.where(scale > 0, scale, 1.0)

@@ -28,6 +28,7 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 from scipy.special import digamma, logsumexp
 
+from mitools._preparation import drop_constant, standardized
 from mitools.base import Matrix, MutualInformationEstimator
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
@@ -368,18 +369,13 @@ def _folds(codes: Codes, n_folds: int, seed: int) -> Iterator[tuple[Codes, Codes
 
 def _views(x: Matrix) -> list[Matrix]:
     """Return the standardised columns and, where they are far from normal, their ranks'."""
-    plain = _standardized(x)
-    plain = plain[:, plain.any(axis=0)]
+    plain = drop_constant(x)
     if plain.shape[1] == 0:
         return [np.zeros((len(x), 1))]
-    ranked = _standardized(rank_normal(plain))
+    plain = standardized(plain)
+    ranked = standardized(rank_normal(plain))
     views = [plain, ranked] if ((plain - ranked) ** 2).mean() > SKEWED else [plain]
     return [_compressed(view) for view in views]
-
-
-def _standardized(side: Matrix) -> Matrix:
-    scale = side.std(axis=0)
-    return (side - side.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
 
 
 def _compressed(x: Matrix) -> Matrix:

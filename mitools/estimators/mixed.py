@@ -19,6 +19,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
+from mitools._preparation import drop_constant, standardized
 from mitools.base import Matrix, MutualInformationEstimator
 
 __all__ = ["Mixed"]
@@ -75,8 +76,11 @@ class Mixed(MutualInformationEstimator):
         return float(digamma(n_samples) - digamma(self.k))
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        x, y = drop_constant(x), drop_constant(y)
+        if 0 in (x.shape[1], y.shape[1]):
+            return 0.0, {"atom_fraction": 1.0, "tied_fraction": 1.0}
         if self.standardize:
-            x, y = _standardized(x), _standardized(y)
+            x, y = standardized(x), standardized(y)
         joint = cKDTree(np.hstack([x, y]))
         radius = np.asarray(joint.query(joint.data, k=[self.k + 1], p=np.inf)[0])[:, 0]
         closed = _within(joint, joint.data, radius + TIE)
@@ -91,11 +95,6 @@ class Mixed(MutualInformationEstimator):
             "tied_fraction": float(tied.mean()),
         }
         return float(value), stats
-
-
-def _standardized(side: Matrix) -> Matrix:
-    scale = side.std(axis=0)
-    return (side - side.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
 
 
 def _within(tree: cKDTree, points: Matrix, radius: Matrix) -> Matrix:
