@@ -93,7 +93,7 @@ def test_overrides_take_toml_values_and_bare_words(study):
     assert got.attack.options["eps"] == "4/255"
     with pytest.raises(ConfigError, match="KEY=VALUE"):
         load(study, ["seed"])
-    with pytest.raises(ConfigError, match="'train.epoch'. Did you mean 'train.epochs'"):
+    with pytest.raises(ConfigError, match=r"'train\.epoch'\. Did you mean 'train.epochs'"):
         load(study, ["train.epoch=1"])
     with pytest.raises(ConfigError, match="single value"):
         load(study, ["seed.low=1"])

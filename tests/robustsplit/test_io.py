@@ -1,4 +1,4 @@
-"""Files survive: atomic writes, checkpoints with checksums, the journal, the lock, the same bytes."""
+"""Files survive: atomic writes, checkpoints with checksums, journal, lock, the same bytes."""
 
 import errno
 import json

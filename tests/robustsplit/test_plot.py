@@ -1,4 +1,6 @@
-"""The figure, by its artists: what is drawn, where, in which unit, and nothing global is touched."""
+"""The figure, by its artists: what is drawn, where, in which unit; nothing global is touched."""
+
+from itertools import pairwise
 
 import matplotlib as mpl
 
@@ -139,7 +141,7 @@ def test_tick_labels_do_not_overlap():
     boxes = [t.get_window_extent() for t in figure.axes[0].get_xticklabels()]
     assert all(tick.get_fontsize() >= 8 for tick in figure.axes[0].get_xticklabels())
     rights = [box.x1 for box in boxes]
-    assert all(b - a > 10 for a, b in zip(rights, rights[1:], strict=False))
+    assert all(b - a > 10 for a, b in pairwise(rights))
 
 
 def test_many_layers_get_fewer_labels(ax):
@@ -152,7 +154,7 @@ def test_many_layers_get_fewer_labels(ax):
 
 def test_wrong_words_are_refused(ax):
     display = RhoDepthDisplay.from_profile(profile())
-    with pytest.raises(ValueError, match="No unit named 'bit'. Did you mean 'bits'"):
+    with pytest.raises(ValueError, match=r"No unit named 'bit'\. Did you mean 'bits'"):
         display.plot(ax, unit="bit")
     with pytest.raises(ValueError, match="No x axis named 'width'"):
         display.plot(ax, x="width")

@@ -1,0 +1,279 @@
+"""A study as a whole: what it leaves, and that nothing can make it lose or change a number."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from robustsplit.config import ConfigError, load, parse
+from robustsplit.experiment import Experiment, check
+from robustsplit.findings import Findings
+from robustsplit.io import Store, strict_json
+from robustsplit.records import read_rho_csv
+from tests.robustsplit.tiny import write_study
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def finished(study):
+    """An undisturbed run and its findings."""
+    experiment = Experiment.create(load(study), study.parent / "finished")
+    return experiment.directory.path, experiment.run()
+
+
+def test_everything_a_run_leaves_is_there(finished):
+    folder, findings = finished
+    for name in (
+        "config.toml",
+        "environment.json",
+        "metrics.jsonl",
+        "rho.csv",
+        "profiles.csv",
+        "assessment.json",
+        "report.html",
+        "figures/rho_vs_depth.png",
+        "figures/rho_vs_depth.svg",
+        "figures/accuracies.png",
+        "checkpoints/regular/state.safetensors",
+        "checkpoints/cut2/trial1/state.safetensors",
+    ):
+        assert (folder / name).stat().st_size > 100, name
+    assert not list(folder.rglob("*.tmp"))
+    assert not list(folder.rglob("*.pkl")) + list(folder.rglob("*.pt"))
+    assert [result.cut for result in findings.results] == [
+        "last 1 weight layer",
+        "last 2 weight layers",
+    ]
+    assert set(findings.profiles) == {"regular", "robust", "untrained"}
+
+
+def test_rho_csv_has_a_row_per_trial_pair_and_class(finished):
+    frame = read_rho_csv(finished[0] / "rho.csv")
+    assert len(frame) == 2 * (1 + 2) * (1 + 3)
+    assert set(frame["label"]) == {"all", "0", "1", "2"}
+    whole = frame[frame["label"] == "all"]
+    measured = whole[["rho_nats", "null_mean_nats", "ceiling_nats", "p_value"]]
+    assert np.isfinite(measured.to_numpy()).all()
+
+
+def test_metrics_have_a_line_per_epoch(finished):
+    lines = [json.loads(text) for text in (finished[0] / "metrics.jsonl").read_text().splitlines()]
+    keys = [(line["key"], line["epoch"]) for line in lines]
+    assert len(set(keys)) == len(keys)
+    assert {("regular", 3), ("robust", 3), ("cut1/trial0", 1)} <= set(keys)
+    assert all(np.isfinite(line["loss"]) for line in lines)
+    assert all(0 <= line["validation_percent"] <= 100 for line in lines)
+
+
+def test_environment_says_what_numbers_depend_on(finished):
+    table = json.loads((finished[0] / "environment.json").read_text())
+    assert table["threads"] == 1
+    assert table["versions"]["torch"].startswith(torch.__version__.split("+")[0])
+    assert len(table["data"]) == len(table["network"]) == 64
+    assert load(finished[0] / "config.toml").threads == 1
+
+
+def test_findings_come_back_from_the_folder(finished):
+    folder, findings = finished
+    again = Findings.load(folder / "assessment.json")
+    assert strict_json(again.to_dict()) == strict_json(findings.to_dict())  # NaN is not NaN
+    assert again.scores == findings.scores
+
+
+def test_threads_are_fixed_for_the_run_and_restored(study, tmp_path):
+    config = replace(load(study), threads=0)
+    experiment = Experiment.create(config, tmp_path / "run")
+    assert experiment.directory.config.threads == os.cpu_count()
+    assert load(tmp_path / "run" / "config.toml").threads == os.cpu_count()
+
+
+def test_a_finished_run_resumed_writes_the_same_rho(finished):
+    folder, _ = finished
+    before, threads = (folder / "rho.csv").read_bytes(), torch.get_num_threads()
+    (folder / "rho.csv").unlink()
+    Experiment.open(folder).run()
+    assert (folder / "rho.csv").read_bytes() == before
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("at_save", [2, 5, 9, 14])
+def test_a_full_disk_loses_nothing(study, finished, tmp_path, monkeypatch, at_save):
+    calls = 0
+    real = os.replace
+
+    def full(source, target):
+        nonlocal calls
+        calls += str(target).endswith(".safetensors")
+        if calls >= at_save:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    experiment = Experiment.create(load(study), tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("robustsplit.io.os.replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            experiment.run()
+    assert len(Store(tmp_path / "run" / "checkpoints").keys()) >= 1
+    assert not list((tmp_path / "run").rglob("*.tmp"))
+    Experiment.open(tmp_path / "run").run()
+    assert (tmp_path / "run" / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
+
+
+@pytest.mark.parametrize("key", ["regular/state", "cut2/trial0/state", "results/cut1"])
+def test_a_damaged_checkpoint_is_done_again_with_a_warning(study, finished, tmp_path, key):
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    for name in ("results/cut1", "results/cut2", "cut2/trial0/result"):
+        (folder / "checkpoints" / f"{name}.safetensors").unlink()
+    path = folder / "checkpoints" / f"{key}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    content = path.read_bytes() if path.exists() else bytes(100)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.warns(RuntimeWarning, match="done again"):
+        Experiment.open(folder).run()
+    assert (folder / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
+
+
+def test_another_configuration_is_refused_and_nothing_is_touched(study, finished):
+    folder, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(FileExistsError, match=r"another configuration .* seed: 0 -> 5"):
+        Experiment.create(load(study, ["seed=5"]), folder)
+    with pytest.raises(FileExistsError, match=r"very configuration \(finished\).*split resume"):
+        Experiment.create(load(study), folder)
+    assert before == {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_other_folders_are_refused(study, tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(FileExistsError, match="no run directory"):
+        Experiment.create(load(study), tmp_path)
+    with pytest.raises(FileExistsError, match="is a file"):
+        Experiment.create(load(study), tmp_path / "thesis.tex")
+    with pytest.raises(FileNotFoundError, match=r"no config\.toml"):
+        Experiment.open(tmp_path)
+
+
+def test_changed_data_or_network_cannot_be_resumed(tmp_path):
+    path = write_study(tmp_path)
+    Experiment.create(load(path), tmp_path / "run").run()
+    nets = (tmp_path / "nets.py").read_text()
+    (tmp_path / "nets.py").write_text(nets.replace("nn.Flatten(),", "nn.Flatten(), nn.PReLU(),"))
+    with pytest.raises(ValueError, match="The network changed since"):
+        Experiment.open(tmp_path / "run").run()
+    (tmp_path / "nets.py").write_text(nets)
+    with np.load(tmp_path / "images.npz") as file:
+        x, y = file["x"], file["y"]
+    np.savez(tmp_path / "images.npz", x=1 - x, y=y)
+    with pytest.raises(ValueError, match="The data changed since"):
+        Experiment.open(tmp_path / "run").run()
+
+
+def test_changed_versions_are_said_in_the_report(study, finished, tmp_path):
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    table = json.loads((folder / "environment.json").read_text())
+    table["versions"]["numpy"] = "0.1"
+    (folder / "environment.json").write_text(json.dumps(table))
+    findings = Experiment.open(folder).run()
+    assert "numpy was 0.1" in findings.warnings[0]
+    assert "numpy was 0.1" in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": {}}, "name at least one cut"),
+        ({"data": {"source": "npz"}}, "`data.path` is needed"),
+        ({"attack": {"name": "pdg"}}, r"\[attack\]: No attack named 'pdg'. Did you mean 'pgd'"),
+        ({"attack": {"name": "pgd", "step": 3}}, "Did you mean 'steps'"),
+        ({"attack": {"name": "fgsm", "eps": 8}}, r"perhaps 8/255 was meant"),
+        ({"mi": {"estimator": "kgs"}}, "`mi.estimator`.*Did you mean 'ksg'"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_runs(change, message):
+    table = {"split": {"last": [2]}, "attack": {"name": "fgsm", "eps": 0.1}, **change}
+    with pytest.raises(ConfigError, match=message):
+        check(parse(table))
+
+
+def test_unknown_cut_names_the_nearest_layer(study, tmp_path):
+    config = load(study, ["split.last=[]", 'split.at=["33"]'])
+    with pytest.raises(ValueError, match="Did you mean '3'"):
+        Experiment.create(config, tmp_path / "run").run()
+
+
+def test_own_weights_replace_training(study, finished, tmp_path):
+    from safetensors.torch import save_file
+
+    saved = Store(finished[0] / "checkpoints").load("regular/state")["tensors"]
+    weights = {k.removeprefix("model."): v for k, v in saved.items() if k.startswith("model.")}
+    save_file(weights, tmp_path / "w.safetensors")
+    config = load(study, [f"model.weights={tmp_path / 'w.safetensors'}"])
+    Experiment.create(config, tmp_path / "run").run()
+    assert not (tmp_path / "run" / "checkpoints" / "regular").exists()
+    assert (tmp_path / "run" / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
+
+
+def test_kill_9_at_three_moments_and_resume_ends_in_the_same_bytes(study, finished, tmp_path):
+    """Real processes, killed by SIGKILL in training, in Algorithm 1 and in the profiles."""
+    folder = tmp_path / "run"
+    moments = ("robust/state", "cut2/trial0/state", "profiles/regular")
+    command = ["run", str(study), "--out", str(folder)]
+    for moment in moments:
+        process = start(command)
+        wait_for(folder / "checkpoints" / f"{moment}.safetensors", process)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (folder / "report.html").exists()
+        command = ["resume", str(folder)]
+    process = start(command)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "report.html" in out
+    for name in ("rho.csv", "profiles.csv"):
+        assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
+    assert not list(folder.rglob("*.tmp"))
+    keys = [
+        (line["key"], line["epoch"])
+        for line in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    ]
+    assert len(keys) == len(set(keys))
+
+
+def start(arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "robustsplit.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(path, process, timeout=100):
+    end = time.monotonic() + timeout
+    while not path.exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end, f"{path} never came"
+        time.sleep(0.002)
