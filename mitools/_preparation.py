@@ -8,7 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["break_ties", "drop_constant", "has_repeats", "standardized", "twin_rows"]
+__all__ = [
+    "break_ties",
+    "common_scale",
+    "drop_constant",
+    "has_repeats",
+    "standardized",
+    "twin_rows",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -35,6 +42,15 @@ def standardized(side: Matrix) -> Matrix:
     # a spread that underflows to 0 beside a huge mean leaves the column as it is
     centred /= np.where(spread > 0, spread, 1.0)
     return centred
+
+
+def common_scale(*sides: Matrix) -> list[Matrix]:
+    """Return the sides, times one power of two where squares would otherwise leave float64."""
+    largest = max(float(np.abs(side).max()) for side in sides)
+    if SAFE_LOW < largest < SAFE_HIGH:
+        return list(sides)
+    exponent = int(np.frexp(largest)[1])
+    return [np.ldexp(side, -exponent) for side in sides]
 
 
 def has_repeats(side: Matrix) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 
-__all__ = ["over_points"]
+__all__ = ["POINTS_PER_THREAD", "over_points"]
 
 #: Fewer points than this per thread are not worth a thread.
 POINTS_PER_THREAD = 2_000

@@ -17,8 +17,14 @@ from numpy.typing import NDArray
 from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
 from mitools._kernels.margins import margin, margin_counts
 from mitools._kernels.permuted import all_distances, table_excess
-from mitools._kernels.strips import lay_out, permuted_excess, strip_counts, strip_length
-from mitools._threads import over_points
+from mitools._kernels.strips import (
+    lay_out,
+    permuted_excess,
+    strip_counts,
+    strip_length,
+    strip_radii,
+)
+from mitools._threads import POINTS_PER_THREAD, over_points
 from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
 from mitools.messages import require
@@ -31,6 +37,9 @@ Counts = NDArray[np.int64]
 
 #: Up to this many points, permutations keep all distances within a side: 40 MB at most.
 ALL_DISTANCES = 1024
+
+#: In the max norm a tree wins up to about this many joint columns, giving up on a pair early above.
+TREE_COLUMNS = 256
 
 #: A tile has about this many numbers, and at least this many rows.
 TILE_SIZE, TILE_ROWS = 2**20, 32
@@ -159,7 +168,8 @@ def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
     """Return how many other rows of one side lie strictly within each row's radius."""
     counts = np.empty(len(side), np.int64)
     if side.shape[1] == 1 and not squared:
-        over_points(margin_counts, len(side), margin(side[:, 0]), radii, counts, cost=0.2)
+        column = margin(side[:, 0])
+        over_points(margin_counts, len(side), column, radii[column.order], counts, cost=0.2)
     else:
         tree = build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
         over_points(tree_counts, len(side), tree, squared, radii, counts, cost=4.0)
@@ -182,19 +192,26 @@ class Strips(NeighborSearch):
                 "KDTree(), or leave `search` automatic."
             )
         margin_x, margin_y = margin(x[:, 0]), margin(y[:, 0])
-        length = strip_length(len(x), query.k)
-        slots = lay_out(x[:, 0], margin_x.place, margin_y.ordered, margin_y.order, length)
-        counts = np.empty((2, len(x)), np.int64)
+        n_samples = len(x)
+        length = strip_length(n_samples, query.k)
+        settings = (query.k, query.variant, length)
+        if n_samples <= 2 * POINTS_PER_THREAD:
+            counts = strip_counts(margin_x, margin_y, settings)
+            return counts[0], counts[1]
+        slots = lay_out(margin_x, margin_y, length)
+        radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
         over_points(
-            strip_counts,
-            -(-len(x) // length),
+            strip_radii,
+            -(-n_samples // length),
             margin_x,
             margin_y,
             slots,
-            (query.k, query.variant, length),
-            counts,
-            cost=0.3 * length,
+            settings,
+            radii,
+            cost=0.5 * length,
         )
+        for side, radius, count in zip((margin_x, margin_y), radii, counts, strict=True):
+            over_points(margin_counts, n_samples, side, radius, count, cost=0.2)
         return counts[0], counts[1]
 
 
@@ -301,9 +318,13 @@ class Automatic(NeighborSearch):
 
     def choose(self, x: Matrix, y: Matrix, query: Query) -> NeighborSearch:
         """Return the search used for these data."""
+        n_samples, n_columns = len(x), x.shape[1] + y.shape[1]
         if x.shape[1] == y.shape[1] == 1:
             return Strips() if query.metric == "max" else KDTree()
-        return KDTree()
+        if query.metric == "l2":
+            # tiles are n^2 at any width; trees grow slower with n, while they still prune
+            return Tiles() if n_columns >= (10 if n_samples <= 20_000 else 14) else KDTree()
+        return KDTree() if n_columns <= TREE_COLUMNS else BruteForce()
 
     def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
         return self.choose(x, y, query).counts(x, y, query)

@@ -133,7 +133,9 @@ def within(sorted_column: Margin, place: int, radius: float) -> int:  # pragma: 
 def margin_counts(
     first: int, last: int, sorted_column: Margin, radii: Vector, counts: Rows
 ) -> None:  # pragma: no cover - compiled
-    """Fill, for the rows at places ``first:last``, how many others lie strictly within its radius."""
+    """Fill, for the rows at places ``first:last``, how many others lie strictly within a radius.
+
+    `radii` are in order of place, `counts` in order of row.
+    """
     for place in range(first, last):
-        row = sorted_column.order[place]
-        counts[row] = within(sorted_column, place, radii[row])
+        counts[sorted_column.order[place]] = within(sorted_column, place, radii[place])

@@ -8,18 +8,29 @@ margins, which the strips need anyway, then give both counts. About n log n in a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from mitools._kernels.knn import insert
-from mitools._kernels.margins import Margin, within
+from mitools._kernels.margins import Margin, margin_counts
 
-__all__ = ["lay_out", "permuted_excess", "strip_counts", "strip_length"]
+__all__ = ["lay_out", "permuted_excess", "strip_counts", "strip_length", "strip_radii"]
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]
-Slots = tuple[Vector, Vector, Rows, Rows]
+
+
+class Slots(NamedTuple):
+    """The points strip by strip, and by y within a strip."""
+
+    x: Vector
+    y: Vector
+    row: Rows
+    places: Rows  # (n, 2), places in the sorted x and in the sorted y
+
 
 #: Points in a strip, as a multiple of sqrt(n k): measured, flat between 0.5 and 2.
 STRIP_FACTOR = 1.0
@@ -33,25 +44,25 @@ def strip_length(n_samples: int, k: int) -> int:  # pragma: no cover - compiled
 
 @njit(cache=True, nogil=True)
 def lay_out(
-    x: Vector, place_x: Rows, ordered_y: Vector, order_y: Rows, length: int
+    margin_x: Margin, margin_y: Margin, length: int
 ) -> Slots:  # pragma: no cover - compiled
-    """Return the points strip by strip, by y within each: x, y, row, and place in the y margin."""
-    n_samples = len(x)
+    """Return the points strip by strip, by y within each: x, y, row, and their places in the margins."""
+    n_samples = len(margin_x.ordered)
     n_strips = (n_samples + length - 1) // length
     free = np.arange(n_strips) * length
     slot_x, slot_y = np.empty(n_samples), np.empty(n_samples)
     slot_row = np.empty(n_samples, np.int64)
-    slot_place = np.empty(n_samples, np.int64)
+    slot_places = np.empty((n_samples, 2), np.int64)
     for place in range(n_samples):
-        row = order_y[place]
-        strip = place_x[row] // length
-        slot = free[strip]
-        free[strip] += 1
-        slot_x[slot] = x[row]
-        slot_y[slot] = ordered_y[place]
+        row = margin_y.order[place]
+        place_x = margin_x.place[row]
+        slot = free[place_x // length]
+        free[place_x // length] += 1
+        slot_x[slot] = margin_x.ordered[place_x]
+        slot_y[slot] = margin_y.ordered[place]
         slot_row[slot] = row
-        slot_place[slot] = place
-    return slot_x, slot_y, slot_row, slot_place
+        slot_places[slot, 0], slot_places[slot, 1] = place_x, place
+    return Slots(slot_x, slot_y, slot_row, slot_places)
 
 
 @njit(cache=True, nogil=True)
@@ -87,7 +98,7 @@ def look_along(
 
     Looks up from `low_end` and down from `low` in ``bounds = (start, low, low_end, end)``.
     """
-    slot_x, slot_y, slot_row, _ = slots
+    slot_x, slot_y, slot_row = slots.x, slots.y, slots.row
     start, low, low_end, end = bounds
     x, y, worst = here
     for slot in range(low_end, end):
@@ -108,16 +119,16 @@ def look_along(
 
 
 @njit(cache=True, nogil=True)
-def strip_counts(
+def strip_radii(
     first: int,
     last: int,
     margin_x: Margin,
     margin_y: Margin,
     slots: Slots,
     settings: tuple[int, int, int],
-    counts: NDArray[np.int64],
+    radii: Vector,
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``counts[:, row]`` for the points of strips ``first:last``.
+    """Fill the strict radii for the points of strips ``first:last``, by place in each margin.
 
     Args:
         first: First strip of this share of the work.
@@ -126,14 +137,15 @@ def strip_counts(
         margin_y: The sorted y.
         slots: What `lay_out` returned.
         settings: ``(k, variant, points in a strip)``.
-        counts: Output, with shape (2, n).
+        radii: Output, with shape (2, n): on the x side by place in x, on the y side by place in y.
     """
-    slot_x, slot_y, slot_row, slot_place = slots
+    slot_x, slot_y, slot_row = slots.x, slots.y, slots.row
     k, variant, length = settings
     ordered_x = margin_x.ordered
     n_samples = len(ordered_x)
     n_strips = (n_samples + length - 1) // length
     distances, rows = np.empty(k), np.empty(k, np.int64)
+    near = k // 2 + 1
     reached = np.empty(n_strips, np.int64)
     for strip in range(first, last):
         begin, stop = strip * length, min((strip + 1) * length, n_samples)
@@ -145,7 +157,7 @@ def strip_counts(
             distances[:] = np.inf
             rows[:] = n_samples
             # the nearest slots either way first, so that the first bound is already close
-            low, high = max(begin, here - k), min(stop, here + k + 1)
+            low, high = max(begin, here - near), min(stop, here + near + 1)
             for slot in range(low, high):
                 distance = max(abs(slot_y[slot] - y), abs(slot_x[slot] - x))
                 if slot != here and distance <= worst:
@@ -169,17 +181,31 @@ def strip_counts(
                 reached[other] = middle
                 bounds = (start, middle, middle, end)
                 worst = look_along(slots, bounds, (x, y, worst), distances, rows)
-            row = slot_row[here]
             radius_x = radius_y = worst
             if variant == 2:
                 radius_x = radius_y = 0.0
-                for other in rows:
-                    radius_x = max(radius_x, abs(ordered_x[margin_x.place[other]] - x))
-                    radius_y = max(radius_y, abs(margin_y.ordered[margin_y.place[other]] - y))
+                for row in rows:
+                    radius_x = max(radius_x, abs(ordered_x[margin_x.place[row]] - x))
+                    radius_y = max(radius_y, abs(margin_y.ordered[margin_y.place[row]] - y))
                 radius_x = np.nextafter(radius_x, np.inf)
                 radius_y = np.nextafter(radius_y, np.inf)
-            counts[0, row] = within(margin_x, margin_x.place[row], radius_x)
-            counts[1, row] = within(margin_y, slot_place[here], radius_y)
+            radii[0, slots.places[here, 0]] = radius_x
+            radii[1, slots.places[here, 1]] = radius_y
+
+
+@njit(cache=True, nogil=True)
+def strip_counts(
+    margin_x: Margin, margin_y: Margin, settings: tuple[int, int, int]
+) -> Rows:  # pragma: no cover - compiled
+    """Return the counts of every row, with shape (2, n): all steps in one call."""
+    n_samples = len(margin_x.ordered)
+    slots = lay_out(margin_x, margin_y, settings[2])
+    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
+    n_strips = (n_samples + settings[2] - 1) // settings[2]
+    strip_radii(0, n_strips, margin_x, margin_y, slots, settings, radii)
+    margin_counts(0, n_samples, margin_x, radii[0], counts[0])
+    margin_counts(0, n_samples, margin_y, radii[1], counts[1])
+    return counts
 
 
 @njit(cache=True, nogil=True)
@@ -199,19 +225,13 @@ def permuted_excess(
     count that gives m.
     """
     n_samples = len(margin_x.ordered)
-    length = settings[2]
-    n_strips = (n_samples + length - 1) // length
-    counts = np.empty((2, n_samples), np.int64)
-    x = np.empty(n_samples)
-    x[margin_x.order] = margin_x.ordered
     order, place = np.empty(n_samples, np.int64), np.empty(n_samples, np.int64)
     for b in range(first, last):
         for row in range(n_samples):
             place[row] = margin_y.place[permutations[b, row]]
             order[place[row]] = row
         paired = Margin(margin_y.ordered, order, place, margin_y.starts, margin_y.scale)
-        slots = lay_out(x, margin_x.place, paired.ordered, order, length)
-        strip_counts(0, n_strips, margin_x, paired, slots, settings, counts)
+        counts = strip_counts(margin_x, paired, settings)
         total = 0.0
         for row in range(n_samples):
             total += table[counts[0, row]] + table[counts[1, row]]

@@ -25,6 +25,7 @@ from scipy.special import digamma
 
 from mitools._preparation import (
     break_ties,
+    common_scale,
     drop_constant,
     has_repeats,
     standardized,
@@ -179,12 +180,15 @@ class KSG(MutualInformationEstimator):
             return sides[0], sides[1], stats
         if self.standardize:
             sides = [standardized(side) for side in sides]
+        else:
+            sides = common_scale(*sides)
         tied = twin_rows(sides[0]) | twin_rows(sides[1])
         stats["tied_fraction"] = float(tied.mean())
         jitter = self.jitter
         if jitter == "auto":
-            # in the max norm a single column decides a distance, so its repeated values tie distances
-            ties = tied.any() or (max_norm and any(has_repeats(side) for side in sides))
+            # in the max norm one column decides a distance, so its repeated values tie distances
+            wide = [side for side in sides if max_norm and side.shape[1] > 1]
+            ties = tied.any() or any(has_repeats(side) for side in wide)
             jitter = TIE_JITTER if ties else 0.0
         stats["jitter"] = float(jitter)
         if jitter > 0:
