@@ -77,6 +77,8 @@ def compress(codes: Codes) -> tuple[Codes, Counts]:
             distinct[last] = codes[i]
             counts[last] = 0
         counts[last] += 1
+    if 2 * last > n:  # a copy would hardly save memory
+        return distinct[: last + 1], counts[: last + 1]
     return distinct[: last + 1].copy(), counts[: last + 1].copy()
 
 

@@ -21,7 +21,7 @@ from mitools._kernels.counts import (
 )
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.counts import Block, Codes, CountState, Table
-from mitools.directions import CanonicalDirections, random_directions
+from mitools.directions import WIDEST, CanonicalDirections, random_directions
 from mitools.estimators.released import ReleasedEDGE
 from mitools.hashing import Grid, Side
 from mitools.messages import unknown
@@ -227,6 +227,7 @@ class EDGE(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         results = []
+        x, y = self._mixed(x, y)
         for rows, blocks in self._folds(x, y):
             state = CountState.empty(self, blocks)
             tables = state.count(x[rows], y[rows])
@@ -242,6 +243,7 @@ class EDGE(MutualInformationEstimator):
         are.
         """
         values = np.zeros(len(permutations))
+        x, y = self._mixed(x, y)
         for rows, blocks in self._folds(x, y):
             n = len(rows)
             # A permutation of all rows orders the fold's own rows, uniformly among their orders.
@@ -265,6 +267,18 @@ class EDGE(MutualInformationEstimator):
                     value, _, _ = self._corrected(block, np.mean(raw, axis=0), nulls, heaps[0], n)
                     values[i] += value * n / len(x)
         return values
+
+    def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        """Bring wide sides down to random mixtures, once for both folds, before learning."""
+        if not self._learns(x, y):
+            return x, y
+        x, y = (
+            rows
+            if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
+            else rows @ random_directions(rows, WIDEST, self.seed)
+            for rows in (x, y)
+        )
+        return x, y
 
     def _folds(self, x: Matrix, y: Matrix) -> list[tuple[NDArray[np.int64], tuple[Block, ...]]]:
         """Return rows with the blocks to hash them by: two folds where directions are learned."""
@@ -314,21 +328,26 @@ class EDGE(MutualInformationEstimator):
                 )
             )
             return (self._block(a, b, steps),)
+        pairs = max(1, min(found.significant, self.pairs))
+        # The noise of shifts averages out over pairs as it does over members.
+        members = min(self.members, max(3, 2 * self.members // pairs))
         return tuple(
             self._block(
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
                 Side.fit(hashed_y, found.y[:, j : j + 1]),
                 steps,
+                members,
             )
-            for j in range(max(1, min(found.significant, self.pairs)))
+            for j in range(pairs)
         )
 
-    def _block(self, x: Side, y: Side, steps: int) -> Block:
+    def _block(self, x: Side, y: Side, steps: int, members: int | None = None) -> Block:
+        members = members or self.members
         width = max(x.dimensions, y.dimensions)
         rng = np.random.default_rng([self.seed, 0])
         grids = []
-        for member in range(self.members):
-            scale = 2.0 ** (-(member + 0.5) / self.members)
+        for member in range(members):
+            scale = 2.0 ** (-(member + 0.5) / members)
             shifts = rng.random(width) * (1 - scale)
             order = (np.arange(width) + member) % width
             grids.append(Grid(scale, shifts, order, steps))
@@ -347,7 +366,7 @@ class EDGE(MutualInformationEstimator):
         ]
         nulls = self._nulls(block, heaps, n)
         value, null, ceiling = self._corrected(block, np.mean(raw, axis=0), nulls, heaps[0], n)
-        shown = len(tables) if n <= SHUFFLED else 1
+        shown = len(tables) if n <= SHUFFLED and len(tables) == self.members else 1
         described = np.array(
             [
                 _described(block, g, t, h, n)
@@ -383,8 +402,8 @@ class EDGE(MutualInformationEstimator):
     def _occupancies(self, block: Block, n: int) -> NDArray[np.int64]:
         """Return the two k: the settings', or up to ten times them where depth is capped.
 
-        Streams cap it. Dependence then fills some of the deepest cells past k and shuffling does not,
-        and the shuffled mean corrects too much. For k = 30 it is too small to matter.
+        Streams cap it. Dependence then fills some of the deepest cells past k, shuffling does
+        not, and the shuffled mean corrects too much. For k = 30 it is too small to matter.
         """
         if block.x.discrete and block.y.discrete:
             return np.array([1, 2])  # every cell counts, by eq. 9 itself
@@ -409,7 +428,15 @@ class EDGE(MutualInformationEstimator):
         for pair in heaps:
             for heap in pair:
                 mixed.append(np.uint64(digest(heap[len(heap) // 2 :], mixed[-1])))
-        key = (self, block.x.discrete, block.y.discrete, n, block.grids[0].steps, int(mixed[-1]))
+        key = (
+            self,
+            block.x.discrete,
+            block.y.discrete,
+            n,
+            block.grids[0].steps,
+            len(block.grids),
+            int(mixed[-1]),
+        )
         known = _NULLS.get(key)
         if known is None:
             repeats = int(np.clip(EFFORT // n, 1, 8))
@@ -425,7 +452,7 @@ class EDGE(MutualInformationEstimator):
         both = block.x.discrete and block.y.discrete
         ks = self._occupancies(block, n)
         coarser, drawn = _thinned(block, n)
-        repeats *= 2 * (self.members // len(block.grids))
+        repeats *= 2 * (self.members if both else 1)
         nulls = []
         for number, (finest, pair) in enumerate(zip(block.grids, heaps, strict=True)):
             grid = replace(finest, steps=max(finest.steps - coarser, 1))
@@ -552,15 +579,15 @@ def _described(
 def _thinned(block: Block, n: int) -> tuple[int, int]:
     """Return how many steps coarser, and with how many samples, to shuffle.
 
-    Cells j steps coarser over 4^j times fewer samples (2^j beside labels) are as full as before, so that
-    the mean over shuffled pairings is that of all samples, at a bounded cost.
+    Cells j steps coarser over 4^j times fewer samples (2^j beside labels) are as full, so that the
+    mean over shuffled pairings is that of all samples, at a bounded cost.
     """
     nested = sum(not side.discrete for side in (block.x, block.y))
     if nested == 0:
         return 0, min(n, LABELS_SHUFFLED)
     if n <= SHUFFLED:
         return 0, n
-    coarser = int(np.ceil(np.log2(n / SHUFFLED) / nested))
+    coarser = int(np.ceil(np.log2(n / SHUFFLED) / nested)) + (n > 16 * SHUFFLED)
     return coarser, n >> (nested * coarser)
 
 
