@@ -9,13 +9,18 @@ Where :math:`\rho_i` is reached by one neighbour alone, :math:`\tilde k_i = k` a
 counts are of the open ball, sample i included: Kraskov's first estimator. Where several samples
 tie at :math:`\rho_i`, an atom or a step, all three counts are of the closed ball, sample i
 included.
+
+Whether a value is an atom is a function of the value, so samples at an atom and samples beside it
+may be kept apart without loss: their distance is made larger than any other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
@@ -28,6 +33,11 @@ __all__ = ["Mixed"]
 #: the rounding of the scaling, which splits equal steps such as 2 - 1 and 3 - 2, and far below any
 #: spacing.
 TIE = 1e-12
+#: A value held by this share of the samples, in a column where as many samples are alone with
+#: theirs, is an atom to be kept apart. Rarer ones, and those of discrete columns, only tie.
+SHARE = 0.05
+#: Atoms are kept apart while this many times k + 1 samples remain to each combination of them.
+ROOM = 5
 
 
 @dataclass(frozen=True)
@@ -37,20 +47,23 @@ class Mixed(MutualInformationEstimator):
     Use it when a side is continuous with repeated values (exact zeros after a ReLU, saturated
     sensors, counts beside measurements), or when discrete and continuous columns stand on one
     side. It equals KSG-1 on data without ties, and the Miller-Madow plug-in to first order on
-    discrete data whose cells hold more than k samples. It falls short where atoms lie amid
-    continuous values. For a class label against continuous features, `Labels` is more accurate.
+    discrete data whose cells hold more than k samples. For a class label against continuous
+    features, `Labels` is more accurate.
 
     Source: Gao et al., "Estimating mutual information for discrete-continuous mixtures" (NeurIPS
     2017), Algorithm 1, with digamma in place of the logarithms as in its analysis. Beyond the
     paper, ties at a positive distance are counted as it counts ties at zero. Steps and edges are
     read as information otherwise: independent normal variables after a ReLU (n = 1000) give 0.04
-    nats instead of 0.01.
+    nats instead of 0.01. And frequent atoms amid continuous values are kept apart: on the paper's
+    Experiment II (truth 1.292, n = 2000) that gives 1.29 instead of 1.10.
     Ceiling: psi(n) - psi(k). Like KSG it falls short of large information and in many dimensions.
     Cost: trees, O(n log n) in few dimensions, O(n^2) in many.
 
     Attributes:
         k: Number of neighbours; more lowers the variance and raises the bias.
         standardize: Divide each column by its standard deviation, so that units do not matter.
+        atoms: "apart" keeps frequent atoms of continuous columns apart from their surroundings;
+            "among" is the published estimator.
 
     Example:
         >>> import numpy as np
@@ -62,8 +75,11 @@ class Mixed(MutualInformationEstimator):
 
     k: int = 4
     standardize: bool = True
+    atoms: Literal["apart", "among"] = "apart"
 
     def __post_init__(self) -> None:
+        if self.atoms not in ("apart", "among"):
+            raise ValueError(f"`atoms` must be 'apart' or 'among', got {self.atoms!r}.")
         if self.k < 1:
             raise ValueError(f"`k` must be at least 1, got {self.k}.")
 
@@ -81,6 +97,8 @@ class Mixed(MutualInformationEstimator):
             return 0.0, {"atom_fraction": 1.0, "tied_fraction": 1.0}
         if self.standardize:
             x, y = standardized(x), standardized(y)
+        if self.atoms == "apart":
+            x, y = self._apart(x), self._apart(y)
         joint = cKDTree(np.hstack([x, y]))
         radius = np.asarray(joint.query(joint.data, k=[self.k + 1], p=np.inf)[0])[:, 0]
         closed = _within(joint, joint.data, radius + TIE)
@@ -95,6 +113,26 @@ class Mixed(MutualInformationEstimator):
             "tied_fraction": float(tied.mean()),
         }
         return float(value), stats
+
+    def _apart(self, side: Matrix) -> Matrix:
+        """Add a column for each column with atoms: an atom is then far from all that is not it."""
+        most = np.sqrt(len(side) / (ROOM * (self.k + 1)))  # a side; their product is the pairs'
+        kinds = np.zeros((len(side), 0), dtype=np.int64)
+        for column in side.T:
+            more = np.column_stack([kinds, _typed(column)])
+            if more[:, -1].any() and len(np.unique(more, axis=0)) <= most:
+                kinds = more
+        far = 2 * float(np.ptp(side, axis=0).max()) + 1
+        return np.hstack([side, far * kinds])
+
+
+def _typed(column: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return 0 where a value is no atom, and a number of its own for each atom."""
+    _, codes, counts = np.unique(column, return_inverse=True, return_counts=True)
+    frequent = counts >= max(SHARE * len(column), 2)
+    if (counts == 1).sum() < SHARE * len(column):
+        frequent[:] = False
+    return np.where(frequent[codes], codes + 1, 0)
 
 
 def _within(tree: cKDTree, points: Matrix, radius: Matrix) -> Matrix:

@@ -38,7 +38,7 @@ def test_equals_the_naive_twin(kind):
         "relu": np.maximum(rng.normal(size=(2, 60, 2)), 0),
         "constant": np.stack([np.ones((60, 1)), rng.normal(size=(60, 1))]),
     }[kind]
-    value = Mixed(k=3, standardize=False).estimate(x, y).value
+    value = Mixed(k=3, standardize=False, atoms="among").estimate(x, y).value
     assert value == pytest.approx(naive(x, y, 3), abs=1e-12)
 
 
@@ -85,6 +85,40 @@ def test_independent_rectified_data_carry_nothing():
     dependent = Mixed().estimate(*relu_pair(rng, 1000, 0.8))
     assert dependent.value > 0.25  # a negative control: the check above can fail
     assert 0.3 < dependent.stats["atom_fraction"] < 0.5
+
+
+def half_atoms(rng, n):
+    """Gao et al. (2017), Experiment II: half the samples on four atoms amid the normal others."""
+    x = rng.normal(size=n)
+    y = 0.9 * x + np.sqrt(1 - 0.81) * rng.normal(size=n)
+    sign = rng.choice([-1.0, 1.0], size=n)
+    kept = np.where(rng.random(n) < 0.9, 1, -1)
+    atom = rng.random(n) < 0.5
+    return np.where(atom, sign, x), np.where(atom, kept * sign, y)
+
+
+def test_atoms_amid_continuous_values():
+    truth = np.log(2) + (np.log(2) + 0.9 * np.log(0.9) + 0.1 * np.log(0.1)) / 2
+    truth -= np.log(1 - 0.81) / 4  # 1.2924
+    rng = np.random.default_rng(7)
+    samples = [half_atoms(rng, 1500) for _ in range(4)]
+    values = [Mixed().estimate(*pair).value for pair in samples]
+    assert np.mean(values) == pytest.approx(truth, abs=0.05)
+    published = [Mixed(atoms="among").estimate(*pair).value for pair in samples]
+    assert np.mean(published) < truth - 0.1  # why they are kept apart
+
+
+def test_rectified_pairs_of_columns():
+    rng = np.random.default_rng(8)
+    values, nothing = [], []
+    for _ in range(6):
+        x, other = np.maximum(rng.normal(size=(2, 500, 2)), 0)
+        nothing.append(Mixed().estimate(x, other).value)
+        first = rng.normal(size=(500, 2))
+        second = first + 0.5 * rng.normal(size=(500, 2))
+        values.append(Mixed().estimate(np.maximum(first, 0), np.maximum(second, 0)).value)
+    assert abs(np.mean(nothing)) < 0.025
+    assert np.mean(values) == pytest.approx(1.084, abs=0.06)  # the value at n = 8000
 
 
 def test_determinism_meets_the_ceiling():
