@@ -330,20 +330,33 @@ def test_estimators_that_refuse_a_subset_leave_no_interval():
     assert list(found.by_size) == [30]
 
 
+def called_independent(width, seed, estimator, n_permutations=30):
+    x, y = Gaussian.independent(width).sample(1000, seed=seed)
+    quick = {"n_halves": 2, "sweep": False, "cross_check": None}
+    found = assess(x, y, estimator=estimator, n_permutations=n_permutations, **quick)
+    assert abs(found.null_mean) < 0.1
+    return found.verdict is Verdict.INDEPENDENT
+
+
 @pytest.mark.parametrize("width", [1, 5, 50, 512])
 @pytest.mark.parametrize("estimator", [KSG(), EDGE()], ids=["KSG", "EDGE"])
 def test_independent_data_of_any_width_are_called_independent(width, estimator):
-    x, y = Gaussian.independent(width).sample(1000, seed=1)
-    found = assess(
-        x, y, estimator=estimator, n_permutations=30, n_halves=2, sweep=False, cross_check=None
-    )
-    assert found.verdict is Verdict.INDEPENDENT, str(found)
-    assert abs(found.null_mean) < 0.1
+    """One data set in 31 is not, by chance; two in a row are one in a thousand."""
+    assert any(called_independent(width, seed, estimator) for seed in (1, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1, 5, 50])
+@pytest.mark.parametrize("estimator", [KSG(), EDGE()], ids=["KSG", "EDGE"])
+def test_false_alarms_are_as_frequent_as_stated(width, estimator):
+    """One in 20 at 19 permutations: 4 of 80, with a sd of 1.9."""
+    alarms = sum(not called_independent(width, seed, estimator, 19) for seed in range(80))
+    assert alarms <= 11
 
 
 def test_the_published_setting_on_wide_noise_is_exposed():
     x, y = Gaussian.independent(512).sample(1000, seed=0)
-    found = assess(x, y, estimator=EDGE.semirobust(), n_permutations=50, n_halves=3)
+    found = assess(x, y, estimator=EDGE.semirobust(), n_permutations=30, n_halves=2)
     assert abs(found.bits - 6.0) < 0.6
     assert found.verdict is Verdict.INDEPENDENT
     assert found.saturation.singleton_fraction > 0.9
