@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
-from scipy.stats import rankdata
 
 from mitools._preparation import drop_constant, standardized
 from mitools.base import Matrix, MutualInformationEstimator
@@ -134,6 +133,8 @@ class GaussianCopula(MutualInformationEstimator):
 
 def rank_normal(data: Matrix) -> Matrix:
     """Return the normal quantiles of each column's ranks; ties share their mean rank."""
+    from scipy.stats import rankdata  # here: scipy.stats would double the time to import mitools
+
     return np.asarray(ndtri(rankdata(data, axis=0) / (len(data) + 1)), dtype=np.float64)
 
 

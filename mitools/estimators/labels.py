@@ -24,7 +24,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.spatial import cKDTree
 from scipy.special import digamma, logsumexp
 
@@ -328,6 +327,8 @@ def _pooled(scores: NDArray[np.float64], codes: Codes) -> Matrix:
         scores: Held-out ln p(x | y) p(y) up to constants, with shape (models, n, K).
         codes: The true classes, with shape (n,).
     """
+    from scipy.optimize import minimize_scalar  # here: it is slow to import
+
     rows = np.arange(len(codes))
 
     def at(model: Matrix, temperature: float) -> Matrix:
