@@ -1,0 +1,199 @@
+r"""Mutual information along canonical directions: learned on one half, measured on the other.
+
+Each column is replaced by the normal quantiles of its ranks. Canonical correlation analysis on one
+half of the samples gives pairs of directions; on the other half, :math:`u_j, v_j` are the
+projections and :math:`w_j = (u_j, v_j)`. The leading pairs are measured without assuming anything
+of their distribution, through an exact identity (three times the chain rule for entropies),
+
+.. math:: I(U; V) = \sum_j \Big[ I(u_j; v_j) + I(w_j; w_{<j}) - I(u_j; u_{<j})
+          - I(v_j; v_{<j}) \Big],
+
+in which a nearest-neighbour estimate of each term is nearly unbiased where the pairs are nearly
+independent of each other, as canonical pairs of normal data are: one estimate in twice as many
+dimensions would be far too low. What the pairs after them add is taken as normal,
+:math:`-\tfrac12 \ln(1 - r_j^2)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from mitools._preparation import drop_constant
+from mitools.base import Matrix, MutualInformationEstimator
+from mitools.estimators.gaussian import GaussianCopula, rank_normal
+from mitools.estimators.ksg import KSG
+from mitools.estimators.projections import HeldOut, Whitened, held_out, normal_information
+
+__all__ = ["Canonical", "canonical_terms", "local_ksg", "normal_terms"]
+
+#: Pairs beyond the first count if their held-out correlation exceeds this many standard errors.
+EVIDENCE = 2.5
+#: A pair whose projections share more than this with those before it, on one side (nats), is left
+#: out: the terms of the identity are then large, biased, and do not cancel (x = (u, u^2), say).
+REDUNDANT = 0.5
+#: The normal answer is trusted while the canonical projections, made exactly normal, keep this
+#: share of it: clusters have large canonical correlations and little information.
+NORMAL = 0.9
+
+
+@dataclass(frozen=True)
+class Canonical(MutualInformationEstimator):
+    """I(X; Y) seen along canonical directions: nearest neighbours for few pairs, normal for many.
+
+    Use it for wide data with dependence that is at least partly monotone or linear: embeddings of
+    a few signals in hundreds of columns, many weakly correlated columns, normal data of any width
+    under any change of the columns. What correlates with nothing stays unseen (Y = X^2): in a few
+    dimensions use `KSG`, and if in doubt `Auto`.
+
+    The value is that of the leading pairs, found and measured on different halves, unless the
+    normal copula's (`GaussianCopula`) is higher by 2.5 standard errors and the projections are
+    close to normal: then the dependence is spread over more pairs than half of the data can find.
+    Up to an infinite sample, the first is a lower bound of I(X; Y), as a projection loses
+    information.
+
+    Source: Hotelling (1936) for canonical correlations; Kraskov et al. (2004), eq. (8), for each
+    term; the chain rule is Cover and Thomas, Theorem 2.5.2. The combination is this library's.
+    Ceiling: none, as pairs add up. Cost: O(n d^2 + d^3), and about a dozen nearest-neighbour
+    estimates in at most eight dimensions on n / 2 samples.
+
+    Attributes:
+        k: Neighbours, as in `KSG`.
+        leading: Most pairs measured by nearest neighbours.
+        seed: Seed of the halves.
+
+    Example:
+        >>> from mitools.distributions import Gaussian
+        >>> truth = Gaussian((0.8, 0.6), width=20, rotated=True)  # I = 0.734
+        >>> x, y = truth.sample(2000, seed=0)
+        >>> bool(abs(Canonical().estimate(x, y).value - truth.mutual_information) < 0.1)
+        True
+    """
+
+    k: int = 4
+    leading: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("k", "leading"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+
+    def minimum_samples(self) -> int:
+        """Return 40, or more for large k: ten points in each half of a half."""
+        return max(40, 4 * (self.k + 1))
+
+    def ceiling(self, n_samples: int) -> float:
+        """Return infinity: the pairs' information adds up without a bound of its own."""
+        return float(np.inf)
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        ranked = [rank_normal(drop_constant(side)) for side in (x, y)]
+        if 0 in (ranked[0].shape[1], ranked[1].shape[1]):
+            return 0.0, {"pairs": 0.0}
+        return self._of_ranks(Whitened.of(ranked[0]), Whitened.of(ranked[1]), x, y)
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        """Return the estimates for y re-paired by each row; directions are sought each time."""
+        ranked = [rank_normal(drop_constant(side)) for side in (x, y)]
+        if 0 in (ranked[0].shape[1], ranked[1].shape[1]):
+            return np.zeros(len(permutations))
+        white = [Whitened.of(side) for side in ranked]
+        return np.array(
+            [
+                self._of_ranks(white[0], white[1].reordered(order), x, y[order])[0]
+                for order in permutations
+            ]
+        )
+
+    def _of_ranks(
+        self, white_x: Whitened, white_y: Whitened, x: Matrix, y: Matrix
+    ) -> tuple[float, dict[str, float]]:
+        """Return the value and statistics from whitened ranks (and the data, for the copula)."""
+        halves = held_out(white_x, white_y, self.seed)
+        terms, pairs = canonical_terms(halves, len(x), self.k, self.leading)
+        value = float(terms.mean())
+        stats = {"pairs": float(pairs), "leading_pairs": value}
+        copula, trusted, local = normal_terms(halves, x, y, self.seed)
+        stats |= {"copula": copula, "copula_trusted": float(trusted)}
+        error = float((terms - local).std()) / np.sqrt(len(x))
+        if trusted and copula > value + EVIDENCE * error:
+            value = copula
+        return value, stats
+
+
+def canonical_terms(
+    halves: list[HeldOut], n_samples: int, k: int, leading: int
+) -> tuple[Matrix, float]:
+    """Return each sample's share of the information of the canonical pairs, and the pairs used.
+
+    Args:
+        halves: Both held-out halves, of `n_samples` in all.
+        n_samples: Number of samples.
+        k: Neighbours.
+        leading: Most pairs measured by nearest neighbours; those after them are taken as normal.
+
+    Returns:
+        Terms in nats with shape (n_samples,), whose mean is the estimate, and the mean number of
+        pairs measured.
+    """
+    terms, used = np.empty(n_samples), []
+    for half in halves:
+        m = len(half.rows)
+        strong = np.flatnonzero(half.correlations > EVIDENCE / np.sqrt(m))
+        strong = strong if len(strong) else np.array([0])
+        first, rest = strong[:leading], strong[leading:]
+        chained, count = _chain(half.u[:, first], half.v[:, first], k)
+        if len(rest) and half.normality >= NORMAL:
+            chained += normal_information(half.correlations[rest], m)
+        terms[half.rows] = chained
+        used.append(count)
+    return terms, float(np.mean(used))
+
+
+def normal_terms(
+    halves: list[HeldOut], x: Matrix, y: Matrix, seed: int
+) -> tuple[float, bool, Matrix]:
+    """Return the normal copula's information, whether to trust it, and each sample's share of it.
+
+    It is trusted where the held-out projections are normal enough for their correlations to mean
+    information. The shares are those of the held-out pairs, moved to the copula's mean.
+    """
+    value = GaussianCopula(seed=seed)._estimate(x, y)[0]
+    local = np.empty(len(x))
+    for half in halves:
+        r = np.clip(half.correlations, 0, 0.9999)
+        ratio = r * half.u * half.v - r**2 * (half.u**2 + half.v**2) / 2
+        local[half.rows] = (ratio / (1 - r**2)).sum(axis=1)
+    trusted = all(half.normality >= NORMAL for half in halves)
+    return value, trusted, local - local.mean() + value
+
+
+def local_ksg(x: Matrix, y: Matrix, k: int = 4, *, variant: int = 1) -> Matrix:
+    """Return each sample's share of the KSG estimate (variant 1), in nats, with shape (n,)."""
+    ksg = replace(KSG(), k=k)
+    x, y, _ = ksg._prepared(x, y)
+    if 0 in (x.shape[1], y.shape[1]):
+        return np.zeros(len(x))
+    n_x, n_y = ksg.search.counts(x, y, ksg._query(x, y))
+    psi = digamma(np.arange(1, len(x) + 2, dtype=np.float64))
+    return np.asarray(digamma(k) + digamma(len(x)) - psi[n_x] - psi[n_y])
+
+
+def _chain(u: Matrix, v: Matrix, k: int) -> tuple[Matrix, int]:
+    """Return each sample's share of I(U; V) by the identity, and the number of pairs measured."""
+    total, kept = local_ksg(u[:, :1], v[:, :1], k), [0]
+    for j in range(1, u.shape[1]):
+        before_u, before_v = u[:, kept], v[:, kept]
+        shared_u = local_ksg(u[:, [j]], before_u, k)
+        shared_v = local_ksg(v[:, [j]], before_v, k)
+        if max(shared_u.mean(), shared_v.mean()) > REDUNDANT:
+            continue
+        pair = local_ksg(u[:, [j]], v[:, [j]], k)
+        joint = local_ksg(np.c_[u[:, j], v[:, j]], np.hstack([before_u, before_v]), k)
+        total += pair + joint - shared_u - shared_v
+        kept.append(j)
+    return total, len(kept)
