@@ -19,7 +19,8 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 
-#: Column deviations outside these limits are rescaled by a power of two first, so that squares stay finite.
+#: Column deviations outside these limits are rescaled by a power of two first, so that squares
+#: stay finite.
 SAFE_LOW, SAFE_HIGH = 1e-100, 1e100
 
 
@@ -92,8 +93,9 @@ def row_keys(side: Matrix) -> NDArray[np.uint64]:  # pragma: no cover - compiled
 def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:
     """Return `side` plus normal noise of standard deviation `jitter` times each column's own.
 
-    The noise is drawn from `seed` and the order of the values, not from the side's position or unit:
-    swapping the sides or rescaling a column changes nothing, and a side paired with itself stays so.
+    The noise is drawn from `seed` and the order of the values, not from the side's position or
+    unit: swapping the sides or rescaling a column changes nothing, and a side paired with itself
+        stays so.
     """
     digest = hashlib.blake2b(repr(side.shape).encode(), digest_size=8)
     for column in side.T[:16]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -22,9 +23,9 @@ def over_points(
 ) -> None:
     """Call ``kernel(first, last, *arguments)`` until every point is done.
 
-    Each kernel writes only its own points' outputs and releases the GIL, so the result has the same
-    bits at any number of threads. Python threads rather than numba's: no second compilation, and no
-    trouble when the caller already runs in threads or forks.
+    Each kernel writes only its own points' outputs and releases the GIL, so the result has the
+    same bits at any number of threads. Python threads rather than numba's: no second compilation,
+    and no trouble when the caller already runs in threads or forks.
 
     Args:
         kernel: A compiled function of ``(first, last, *arguments)``.
@@ -39,9 +40,6 @@ def over_points(
     shares = min(SHARES * n_threads, n_points)
     edges = [n_points * share // shares for share in range(shares + 1)]
     with ThreadPoolExecutor(n_threads) as pool:
-        tasks = [
-            pool.submit(kernel, first, last, *arguments)
-            for first, last in zip(edges, edges[1:], strict=False)
-        ]
+        tasks = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(edges)]
         for task in tasks:
             task.result()

@@ -1,8 +1,8 @@
-"""How the nearest neighbours are looked up. Every look-up gives the same integers; only the time differs.
+"""How the nearest neighbours are looked up: the same integers from each, in a different time.
 
-For one metric, `BruteForce`, `KDTree` and the others return the same counts to the last one, because they
-share one arithmetic (see `mitools._kernels.knn`). `Automatic` picks by crossovers measured on this code
-(benchmarks/ksg_speed.py).
+For one metric, `BruteForce`, `KDTree` and the others return the same counts to the last one,
+because they share one arithmetic (see `mitools._kernels.knn`). `Automatic` picks by crossovers
+measured on this code (benchmarks/ksg_speed.py).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mitools._kernels.strips import (
     strip_length,
     strip_radii,
 )
-from mitools._threads import POINTS_PER_THREAD, over_points
 from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
+from mitools._threads import POINTS_PER_THREAD, over_points
 from mitools.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
@@ -38,7 +38,8 @@ Counts = NDArray[np.int64]
 #: Up to this many points, permutations keep all distances within a side: 40 MB at most.
 ALL_DISTANCES = 1024
 
-#: In the max norm a tree wins up to about this many joint columns, giving up on a pair early above.
+#: In the max norm a tree wins up to about this many joint columns, giving up on a pair early
+#: above.
 TREE_COLUMNS = 256
 
 #: A tile has about this many numbers, and at least this many rows.
@@ -67,8 +68,8 @@ class NeighborSearch(ABC):
     def counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
         """Return, per point, how many others lie within its radius on each side.
 
-        For variant 1 the radius is the distance to the k-th neighbour and points at the radius do not
-        count; for variant 2 each side has its own radius and points at it do.
+        For variant 1 the radius is the distance to the k-th neighbour and points at the radius do
+        not count; for variant 2 each side has its own radius and points at it do.
 
         Args:
             x: One side, with shape (n, d_x), n above k.
@@ -84,8 +85,8 @@ class NeighborSearch(ABC):
         if query.metric not in self.metrics:
             raise ValueError(
                 f"{self} cannot search with metric={query.metric!r}, only with "
-                f"{' or '.join(map(repr, self.metrics))}. Change one of the two, or leave `search` "
-                "automatic."
+                f"{' or '.join(map(repr, self.metrics))}. Change one of the two, or leave "
+                "`search` automatic."
             )
         return self._counts(x, y, query)
 
@@ -98,8 +99,8 @@ class NeighborSearch(ABC):
     ) -> Matrix:
         """Return, for y re-paired by each row of `permutations`, the sum of ``table[counts]``.
 
-        What a re-pairing leaves alone is computed once: the sorted margins of one feature a side, or,
-        for few points, all distances within each side. These give the counts of every search.
+        What a re-pairing leaves alone is computed once: the sorted margins of one feature a side,
+        or, for few points, all distances within each side. These give the counts of every search.
 
         Args:
             x: One side, with shape (n, d_x).
@@ -111,23 +112,20 @@ class NeighborSearch(ABC):
         Returns:
             One sum over both sides per permutation, with shape (B,).
         """
-        n_samples, totals = len(x), np.empty(len(permutations))
+        n_samples, n_pairings = len(x), len(permutations)
         k, (variant, squared) = query.k, query.options
+        totals = np.empty(n_pairings)
+        rest = (permutations, (k, variant), table, totals)
         if x.shape[1] == y.shape[1] == 1 and not squared:
-            settings = (k, variant, strip_length(n_samples, k))
-            sides = margin(x[:, 0]), margin(y[:, 0])
-            kernel = permuted_excess
+            margins = margin(x[:, 0]), margin(y[:, 0])
+            over_points(permuted_excess, n_pairings, *margins, *rest, cost=n_samples)
         elif n_samples <= ALL_DISTANCES:
-            settings = (k, variant)
             sides = all_distances(x, squared), all_distances(y, squared)
-            kernel = table_excess
+            over_points(table_excess, n_pairings, *sides, *rest, cost=n_samples)
         else:
             for b, order in enumerate(permutations):
                 n_x, n_y = self.counts(x, y[order], query)
                 totals[b] = (table[n_x] + table[n_y]).sum()
-            return totals
-        cost = float(n_samples)
-        over_points(kernel, len(totals), *sides, permutations, settings, table, totals, cost=cost)
         return totals
 
 
@@ -150,9 +148,10 @@ class BruteForce(NeighborSearch):
 
 @dataclass(frozen=True)
 class KDTree(NeighborSearch):
-    """A KD-tree for the joint search and one per side for the counts. Best up to about 10 dimensions.
+    """A KD-tree for the joint search and one per side for the counts. Best in few dimensions.
 
-    Cost: n log n in few dimensions, drifting to n^2 as they grow; memory: about three copies of the data.
+    Cost: n log n in few dimensions, drifting to n^2 as they grow; memory: about three copies of
+    the data.
     """
 
     def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
@@ -180,7 +179,8 @@ def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
 class Strips(NeighborSearch):
     """One feature a side: strips of equal count in x, sorted by y, and sorted margins.
 
-    Cost: about n log n, whatever the margins and the dependence; memory: about 20 numbers per sample.
+    Cost: about n log n, whatever the margins and the dependence; memory: about 20 numbers per
+    sample.
     """
 
     metrics = ("max",)
@@ -217,7 +217,7 @@ class Strips(NeighborSearch):
 
 @dataclass(frozen=True)
 class Tiles(NeighborSearch):
-    """Matrix products in float32 rule out most pairs, float64 decides the rest. Best in many dimensions.
+    """Float32 matrix products rule out most pairs, float64 decides. Best in many dimensions.
 
     Cost: n^2 (d_x + d_y) at the speed of matrix products; memory: two tiles, of 32 MB in all up to
     n = 1e5, never n x n.
@@ -247,13 +247,13 @@ class Tiles(NeighborSearch):
 
 @dataclass(frozen=True)
 class Faiss(NeighborSearch):
-    """faiss proposes neighbours by joint Euclidean distance; float64 decides. Needs the faiss extra.
+    r"""faiss proposes neighbours, float64 decides. Needs the faiss extra.
 
-    faiss knows neither the larger of two sides' distances nor counts within a radius of each point's
-    own, so it serves the first step only: of rows nearest in :math:`d_x^2 + d_y^2`, all others are at
-    least half that far in :math:`\\max(d_x^2, d_y^2)`. Points for which that does not settle the k
-    nearest are searched with more candidates, then by brute force. For the max norm faiss is slow and
-    is not offered.
+    faiss knows neither the larger of two sides' distances nor counts within a radius of each
+    point's own, so it serves the first step only: of rows nearest in :math:`d_x^2 + d_y^2`, all
+    others are at least half that far in :math:`\max(d_x^2, d_y^2)`. Points for which that does
+    not settle the k nearest are searched with more candidates, then by brute force. For the max
+    norm faiss is slow and is not offered.
     """
 
     metrics = ("l2",)
@@ -289,7 +289,7 @@ class Faiss(NeighborSearch):
             pending = pending[~complete[pending]]
             if not len(pending):
                 break
-        for row in pending:
+        for row in pending.tolist():
             brute_radii(row, row + 1, x, y, query.k, query.options, radii)
         n_x, n_y = (
             tiled_side_counts(points, side, radius)

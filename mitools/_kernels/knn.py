@@ -2,8 +2,8 @@
 
 All searches speak one language, so that they give the same integers:
 
-* A side's distance is the max norm, or the *squared* Euclidean norm summed in column order. The joint
-  distance is the larger of the two sides'.
+* A side's distance is the max norm, or the *squared* Euclidean norm summed in column order. The
+  joint distance is the larger of the two sides'.
 * The k nearest are the k smallest pairs (distance, row): rows break ties, in every search alike.
 * A radius is strict: a row is counted when its distance is smaller, in the same arithmetic.
 """
@@ -52,7 +52,7 @@ def side_distance(
 def insert(
     distances: Matrix, rows: NDArray[np.int64], distance: float, row: int
 ) -> float:  # pragma: no cover - compiled
-    """Put (distance, row) among the k smallest, dropping the largest; return the new k-th distance."""
+    """Put (distance, row) among the k smallest; return the new k-th distance."""
     place = len(distances) - 1
     if distance == distances[place] and row > rows[place]:
         return distance
@@ -72,7 +72,7 @@ def insert(
 def strict_radii(
     x: Matrix, y: Matrix, i: int, distances: Matrix, rows: NDArray[np.int64], options: tuple
 ) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Return the strict radii of point i on each side, from its k nearest and (variant, squared)."""
+    """Return the strict radii of point i on each side, from its k nearest."""
     variant, squared = options
     if variant == 1:
         return distances[-1], distances[-1]

@@ -72,8 +72,8 @@ def guess(sorted_column: Margin, value: float) -> int:  # pragma: no cover - com
 def within(sorted_column: Margin, place: int, radius: float) -> int:  # pragma: no cover - compiled
     """Return how many other values lie strictly within `radius` of the one at `place`.
 
-    The test is the subtraction itself, as in every other search, never a shifted value, which would
-    round differently at the radius; a shifted value only says where to start.
+    The test is the subtraction itself, as in every other search, never a shifted value, which
+    would round differently at the radius; a shifted value only says where to start.
     """
     if not radius > 0.0:
         return 0

@@ -45,7 +45,7 @@ def pairwise(points: Matrix, squared: bool) -> Matrix:  # pragma: no cover - com
 @njit(cache=True, nogil=True)
 def below(ordered: Matrix, radius: float) -> int:  # pragma: no cover - compiled
     """Return how many of a row's sorted distances are below `radius`, itself apart."""
-    return max(0, np.searchsorted(ordered, radius) - 1)
+    return max(0, int(np.searchsorted(ordered, radius)) - 1)
 
 
 @njit(cache=True, nogil=True)

@@ -1,9 +1,10 @@
 """One feature a side, max norm: strips of equal count in x, each sorted by y.
 
-A point looks along y in its own strip, then in the strips to its left and right, until the strip itself is
-too far. Equal counts adapt to any margin and sorting within a strip to any dependence. The points of a
-strip are served in order of y, so that the place to start in a neighbouring strip only moves up. Sorted
-margins, which the strips need anyway, then give both counts. About n log n in all.
+A point looks along y in its own strip, then in the strips to its left and right, until the strip
+itself is too far. Equal counts adapt to any margin and sorting within a strip to any dependence.
+The points of a strip are served in order of y, so that the place to start in a neighbouring strip
+only moves up. Sorted margins, which the strips need anyway, then give both counts. About n log n
+in all.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def strip_length(n_samples: int, k: int) -> int:  # pragma: no cover - compiled
 def lay_out(
     margin_x: Margin, margin_y: Margin, length: int
 ) -> Slots:  # pragma: no cover - compiled
-    """Return the points strip by strip, by y within each: x, y, row, and their places in the margins."""
+    """Return the points strip by strip, by y within each."""
     n_samples = len(margin_x.ordered)
     n_strips = (n_samples + length - 1) // length
     free = np.arange(n_strips) * length
@@ -69,7 +70,7 @@ def lay_out(
 def first_at_least(
     slot_y: Vector, start: int, end: int, value: float
 ) -> int:  # pragma: no cover - compiled
-    """Return the first slot in ``start:end`` whose y is at least `value`, galloping from `start`."""
+    """Return the first slot in ``start:end`` whose y is at least `value`."""
     low, step = start - 1, 1
     high = start
     while high < end and slot_y[high] < value:
@@ -215,7 +216,7 @@ def permuted_excess(
     margin_x: Margin,
     margin_y: Margin,
     permutations: Rows,
-    settings: tuple[int, int, int],
+    settings: tuple[int, int],
     table: Vector,
     totals: Vector,
 ) -> None:  # pragma: no cover - compiled
@@ -224,14 +225,16 @@ def permuted_excess(
     The sorted margins stay; only the strips' contents change. `table` holds psi(m) - psi(k) at the
     count that gives m.
     """
+    k, variant = settings
     n_samples = len(margin_x.ordered)
+    length = strip_length(n_samples, k)
     order, place = np.empty(n_samples, np.int64), np.empty(n_samples, np.int64)
     for b in range(first, last):
         for row in range(n_samples):
             place[row] = margin_y.place[permutations[b, row]]
             order[place[row]] = row
         paired = Margin(margin_y.ordered, order, place, margin_y.starts, margin_y.scale)
-        counts = strip_counts(margin_x, paired, settings)
+        counts = strip_counts(margin_x, paired, (k, variant, length))
         total = 0.0
         for row in range(n_samples):
             total += table[counts[0, row]] + table[counts[1, row]]

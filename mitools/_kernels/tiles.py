@@ -1,11 +1,12 @@
 """Euclidean searches in many dimensions: float32 matrix products rule out pairs, float64 decides.
 
-For rows a and b of one side, ``|a - b|^2 = |a|^2 + |b|^2 - 2 a.b``, and the products a.b of a block of rows
-with all rows are one matrix product. In float32, with columns centred, the error is at most
-``e (|a|^2 + |b|^2)`` with ``e = (d + 16) 2^-24`` (rounding of the inputs, of the product's d terms and of
-the norms). So ``(1 - e)(|a|^2 + |b|^2) - 2 a.b`` is never above the true value and ``(1 + e)(...) - 2 a.b``
-never below. Pairs that these bounds do not decide are computed again in float64, with the arithmetic
-of every other search: the result is exact, and the same at any number of threads.
+For rows a and b of one side, ``|a - b|^2 = |a|^2 + |b|^2 - 2 a.b``, and the products a.b of a
+block of rows with all rows are one matrix product. In float32, with columns centred, the error is
+at most ``e (|a|^2 + |b|^2)`` with ``e = (d + 16) 2^-24`` (rounding of the inputs, of the product's
+d terms and of the norms). So ``(1 - e)(|a|^2 + |b|^2) - 2 a.b`` is never above the true value and
+``(1 + e)(...) - 2 a.b`` never below. Pairs that these bounds do not decide are computed again in
+float64, with the arithmetic of every other search: the result is exact, and the same at any number
+of threads.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def group_minimum(
 @njit(cache=True, nogil=True)
 def count_group(
     tile: Single, own: np.float32, bounds: Single, limit: np.float32
-) -> int:  # pragma: no cover - compiled
+) -> np.int32:  # pragma: no cover - compiled
     """Return how many of a group's bounded distances are below `limit`."""
     found = np.int32(0)
     two = np.float32(2.0)

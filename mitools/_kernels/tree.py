@@ -1,9 +1,9 @@
 """A KD-tree over points laid out leaf by leaf, for the joint search and for counting on one side.
 
-Every split halves the points, so the tree needs no pointers: the children of node i are 2i + 1 and 2i + 2,
-and a node's points are one slice of every column. A leaf is compared column by column, many points at
-once. Bounding boxes prune with the same subtractions, squares and sums as the points, in the same order;
-rounding is monotone, so pruning is exact.
+Every split halves the points, so the tree needs no pointers: the children of node i are 2i + 1 and
+2i + 2, and a node's points are one slice of every column. A leaf is compared column by column,
+many points at once. Bounding boxes prune with the same subtractions, squares and sums as the
+points, in the same order; rounding is monotone, so pruning is exact.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["COUNT_LEAF", "SEARCH_LEAF", "Tree", "build_tree", "tree_counts", "tr
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-#: Most points in a leaf, for the joint search and for the counts. Measured: a leaf is compared many points
-#: at once, so that 64 points cost less than the boxes above them.
+#: Most points in a leaf, for the joint search and for the counts. Measured: a leaf is compared
+#: many points at once, so that 64 points cost less than the boxes above them.
 SEARCH_LEAF, COUNT_LEAF = 64, 128
 
 
@@ -65,7 +65,7 @@ def split_at(
 
 @njit(cache=True, nogil=True)
 def build_tree(columns: Matrix, leaf: int) -> Tree:  # pragma: no cover - compiled
-    """Return the tree over points given as columns, with shape (d, n), at most `leaf` in a leaf."""
+    """Return the tree over points given as columns, at most `leaf` of them in a leaf."""
     n_columns, n_samples = columns.shape
     n_nodes, size = 1, n_samples
     while size > leaf:
@@ -247,7 +247,7 @@ def tree_radii(
 def tree_counts(
     first: int, last: int, tree: Tree, squared: bool, radii: Matrix, counts: Rows
 ) -> None:  # pragma: no cover - compiled
-    """Fill, for the points at places ``first:last``, how many others lie strictly within its radius."""
+    """Fill how many others lie strictly within the radius of the points at ``first:last``."""
     n_columns = tree.columns.shape[0]
     n_nodes = len(tree.edges)
     stack = np.empty(128, np.int64)

@@ -4,13 +4,13 @@ With psi the digamma function, variant 1 (their eq. 8) is
 
 .. math:: I = \psi(k) + \psi(n) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle,
 
-where :math:`n_x(i)` counts the other points whose x-distance is *strictly* smaller than the distance from
-point i to its k-th neighbour in the joint space; variant 2 (eq. 9) is
+where :math:`n_x(i)` counts the other points whose x-distance is *strictly* smaller than the
+distance from point i to its k-th neighbour in the joint space; variant 2 (eq. 9) is
 
 .. math:: I = \psi(k) - 1/k + \psi(n) - \langle \psi(n_x) + \psi(n_y) \rangle,
 
-where each side has its own radius, that of the smallest rectangle around the k neighbours, and points on
-the rectangle count.
+where each side has its own radius, that of the smallest rectangle around the k neighbours, and
+points on the rectangle count.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ MAX_NORM_DIMENSIONS = 10
 #: jitter="auto" adds this much of a column's standard deviation, and only to data with ties.
 TIE_JITTER = 1e-10
 
+#: The default search, one value for all.
+AUTOMATIC = Automatic()
+
 #: Above this share of tied samples the data are not continuous any more, and a warning says so.
 MANY_TIES = 0.25
 
@@ -52,37 +55,38 @@ MANY_TIES = 0.25
 class KSG(MutualInformationEstimator):
     """Mutual information from the distances to the k nearest neighbours.
 
-    **When to use it.** The safest choice for continuous data of a few dimensions (1 to about 5 a side) and
-    up to about 1e5 samples: almost unbiased at independence, adaptive, no bandwidth. With more dimensions
-    it is biased low (a signal of 1.0 nats reads about 0.7 at 5+5 and 0.15 at 25+25 dimensions with n =
-    5,000), so project first (`Reduced`) or read its excess over permutations. For millions of samples,
-    or a great many estimates, use `EDGE`.
+    **When to use it.** The safest choice for continuous data of a few dimensions (1 to about 5 a
+    side) and up to about 1e5 samples: almost unbiased at independence, adaptive, no bandwidth.
+    With more dimensions it is biased low (a signal of 1.0 nats reads about 0.7 at 5+5 and 0.15 at
+    25+25 dimensions with n = 5,000), so project first (`Reduced`) or read its excess over
+    permutations. For millions of samples, or a great many estimates, use `EDGE`.
 
-    **Source.** A. Kraskov, H. Stoegbauer, P. Grassberger, "Estimating mutual information", Phys. Rev. E
-    69, 066138 (2004): eq. 8 (variant 1) and eq. 9 (variant 2).
+    **Source.** A. Kraskov, H. Stoegbauer, P. Grassberger, "Estimating mutual information", Phys.
+    Rev. E 69, 066138 (2004): eq. 8 (variant 1) and eq. 9 (variant 2).
 
-    **Ceiling.** psi(n) - psi(k) for variant 1, reached exactly by I(X; X); 1/k less for variant 2. The
-    bias starts well below it.
+    **Ceiling.** psi(n) - psi(k) for variant 1, reached exactly by I(X; X); 1/k less for variant 2.
+    The bias starts well below it.
 
-    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above: n^2 (d_x + d_y)
-    through matrix products of bounded size. Memory: a few arrays of n, or one tile.
+    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above: n^2
+    (d_x + d_y) through matrix products of bounded size. Memory: a few arrays of n, or one tile.
 
-    **Ties.** Exact duplicates (ReLU zeros, rounding) leave a nearest-neighbour distance of 0 and make the
-    formula meaningless, so data with ties get noise of 1e-10 standard deviations by default. What was
-    done is in the statistics: `tied_fraction`, the share of samples whose row on either side has an
-    equal twin, and `jitter`.
+    **Ties.** Exact duplicates (ReLU zeros, rounding) leave a nearest-neighbour distance of 0 and
+    make the formula meaningless, so data with ties get noise of 1e-10 standard deviations by
+    default. What was done is in the statistics: `tied_fraction`, the share of samples whose row on
+    either side has an equal twin, and `jitter`.
 
     Attributes:
         k: Number of neighbours. More means less variance and more bias; 3 to 10 are usual.
         variant: 1 (eq. 8) or 2 (eq. 9, a little less bias and more variance in low dimensions).
-        metric: Distance within each side, "max" or "l2" (Euclidean); the joint distance is the larger of
-            the two sides'. "auto" is "max" up to 10 joint dimensions and "l2" above, where it is as
-            accurate and several times faster.
-        search: How neighbours are looked up (`mitools.neighbors`); it changes the time, not the value.
-        standardize: Whether each column is first given mean 0 and standard deviation 1. Without it the
-            value depends on the units of the columns.
-        jitter: Standard deviation of the tie-breaking noise, relative to each column's: "auto" is 1e-10
-            for data with ties and none otherwise; 0 is never.
+        metric: Distance within each side, "max" or "l2" (Euclidean); the joint distance is the
+            larger of the two sides'. "auto" is "max" up to 10 joint dimensions and "l2" above,
+            where it is as accurate and several times faster.
+        search: How neighbours are looked up (`mitools.neighbors`); it changes the time, not the
+            value.
+        standardize: Whether each column is first given mean 0 and standard deviation 1. Without it
+            the value depends on the units of the columns.
+        jitter: Standard deviation of the tie-breaking noise, relative to each column's: "auto" is
+            1e-10 for data with ties and none otherwise; 0 is never.
         seed: Seed of that noise.
 
     Example:
@@ -96,7 +100,7 @@ class KSG(MutualInformationEstimator):
     k: int = 4
     variant: Literal[1, 2] = 1
     metric: Literal["auto", "max", "l2"] = "auto"
-    search: NeighborSearch = Automatic()
+    search: NeighborSearch = AUTOMATIC
     standardize: bool = True
     jitter: float | Literal["auto"] = "auto"
     seed: int = 0
@@ -108,7 +112,8 @@ class KSG(MutualInformationEstimator):
             )
         if self.variant not in (1, 2):
             raise ValueError(
-                f"`variant` must be 1 (Kraskov et al. 2004, eq. 8) or 2 (eq. 9), got {self.variant!r}."
+                "`variant` must be 1 (Kraskov et al. 2004, eq. 8) or 2 (eq. 9), got "
+                f"{self.variant!r}."
             )
         if self.metric not in ("auto", "max", "l2"):
             raise ValueError(f'`metric` must be "auto", "max" or "l2", got {self.metric!r}.')
@@ -138,7 +143,7 @@ class KSG(MutualInformationEstimator):
         return self.k + 1
 
     def ceiling(self, n_samples: int) -> float:
-        """Return psi(n) - psi(k) for variant 1 and psi(n) - psi(k) - 1/k for variant 2, in nats."""
+        """Return psi(n) - psi(k), less 1/k for variant 2, in nats."""
         ceiling = float(digamma(n_samples) - digamma(self.k))
         return ceiling if self.variant == 1 else ceiling - 1 / self.k
 
@@ -152,8 +157,9 @@ class KSG(MutualInformationEstimator):
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
 
-        Scale, ties and what the search keeps are worked out once. (With ties, the noise stays with its
-        row of y, so a value differs from a fresh estimate of ``y[order]`` by the luck of the noise.)
+        Scale, ties and what the search keeps are worked out once. (With ties, the noise stays with
+        its row of y, so a value differs from a fresh estimate of ``y[order]`` by the luck of the
+        noise.)
         """
         x, y, _ = self._prepared(x, y)
         if x.shape[1] == 0 or y.shape[1] == 0:
