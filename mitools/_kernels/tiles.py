@@ -106,7 +106,7 @@ def tile_side_count(
         end = min(start + GROUP, len(tile))
         certain = count_group(tile[start:end], high[i], high[start:end], sure)
         possible = count_group(tile[start:end], low[i], low[start:end], maybe)
-        found += certain
+        found += int(certain)
         if certain == possible:
             continue
         for j in range(start, end):
