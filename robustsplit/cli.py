@@ -390,9 +390,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _explain(error: Exception) -> int:
     """Print an error as one message, and return the exit code."""
-    import click
-
-    if isinstance(error, click.ClickException):
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a wrong use of the command line
         error.show()
         return 2
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)

@@ -91,7 +91,7 @@ class TrainConfig:
 
     epochs: int = setting(10, "passes over the training images", least=0)
     batch_size: int = setting(64, "images per step", least=1)
-    lr: float = setting(0.05, "learning rate", least=0)
+    lr: float = setting(0.01, "learning rate", least=0)
     momentum: float = setting(0.9, "for `sgd`", least=0, most=1)
     weight_decay: float = setting(5e-4, "L2 penalty", least=0)
     optimizer: Literal["sgd", "adam", "adamw"] = setting(
@@ -111,7 +111,7 @@ class AttackConfig:
     name: str = setting("pgd", "`clean`, `fgsm`, `ifgsm`, `pgd`, `cw` or `autoattack`")
     options: dict[str, Any] = field(
         default_factory=dict,
-        metadata={"help": 'the other keys: `eps = "8/255"`, `steps`, `step_size`, `norm`, ...'},
+        metadata={"help": 'other keys: `eps = "8/255"`, `steps`, `norm`, ..., or `paper = true`'},
     )
 
 
@@ -211,7 +211,9 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     robust: RobustConfig = field(default_factory=RobustConfig)
-    attack: AttackConfig = field(default_factory=AttackConfig)
+    attack: AttackConfig = field(
+        default_factory=lambda: AttackConfig("pgd", {"eps": "8/255", "paper": True})
+    )
     split: SplitConfig = field(default_factory=SplitConfig)
     algorithm1: Algorithm1Config = field(default_factory=Algorithm1Config)
     mi: InformationConfig = field(default_factory=InformationConfig)

@@ -79,9 +79,10 @@ def write_figures(
         drawn["accuracies"] = (draw_accuracies(findings.results), ACCURACY_CAPTION, words)
     pictures = []
     for name, (figure, caption, alt) in drawn.items():
+        files = {kind: render(figure, kind) for kind in dict.fromkeys(["svg", *formats])}
         for kind in formats:
-            write_bytes(folder / f"{name}.{kind}", render(figure, kind))
-        pictures.append(Picture(render(figure, "svg"), caption, alt))
+            write_bytes(folder / f"{name}.{kind}", files[kind])
+        pictures.append(Picture(files["svg"], caption, alt))
     return pictures
 
 

@@ -53,6 +53,9 @@ lr = 0.1
 tolerance = 0.0
 [mi]
 n_permutations = 5
+networks = ["regular"]
+[output]
+formats = ["svg"]
 """
 
 

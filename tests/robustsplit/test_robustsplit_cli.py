@@ -1,0 +1,236 @@
+"""The command line on a user's own files: what it prints, what it refuses, and how it says so."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from robustsplit.cli import main
+from robustsplit.loading import build_model, load_factory, load_weights
+from tests.robustsplit.tiny import images, write_study
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory):
+    """A folder with a network, its weights in several forms, and test images."""
+    folder = tmp_path_factory.mktemp("user")
+    write_study(folder)
+    model = build_model(f"{folder}/nets.py:tiny", seed=1)
+    state = model.state_dict()
+    save_file(state, folder / "w.safetensors")
+    torch.save(state, folder / "w.pt")
+    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3},
+               folder / "wrapped.pt")  # fmt: skip
+    torch.save(model, folder / "whole.pt")
+    x, y = images()
+    np.savez(folder / "test.npz", x=x[:150], y=y[:150])
+    return folder
+
+
+def call(capsys, *arguments):
+    """Run in this process; return exit code, output, errors."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in arguments])
+    captured = capsys.readouterr()
+    return stop.value.code, captured.out, captured.err
+
+
+def process(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "robustsplit.cli", *map(str, arguments)],
+        cwd=options.get("cwd", ROOT),
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def rho(capsys, user, *more, weights="w.safetensors", factory="tiny"):
+    return call(
+        capsys, "rho", f"{user}/nets.py:{factory}", "--weights", user / weights, "--data",
+        user / "test.npz", "--n-permutations", 5, *more,
+    )  # fmt: skip
+
+
+def test_rho_of_an_own_model_in_a_real_process(user, tmp_path):
+    done = process(
+        "rho", f"{user}/nets.py:tiny", "--weights", user / "w.pt", "--data", user / "test.npz",
+        "--attack", "pgd", "--eps", "8/255", "--n-permutations", 5, "--out", tmp_path / "mine",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for word in ("layer pair", "null", "excess", "ceiling", "verdict", "published", "1 → 3"):
+        assert word in done.stdout
+    assert "PGD (Linf, eps 8/255, 10 steps)" in done.stdout
+    assert "%|" not in done.stderr  # no progress bar without a terminal
+    for name in ("rho.csv", "assessment.json", "report.html", "figures/rho_vs_depth.png"):
+        assert (tmp_path / "mine" / name).stat().st_size > 100
+    page = (tmp_path / "mine" / "report.html").read_text()
+    assert "--attack pgd" in page[page.index("Reproduce") :]
+
+
+def test_weights_in_any_safe_form_give_the_same_answer(capsys, user):
+    answers = []
+    for weights in ("w.safetensors", "w.pt", "wrapped.pt"):
+        code, out, err = rho(capsys, user, "--json", weights=weights)
+        assert code == 0, err
+        answers.append(json.loads(out)["profiles"])
+    assert answers[0] == answers[1] == answers[2]
+    pairs = answers[0]["tiny"]["pairs"]
+    assert [(pair["parent"], pair["child"]) for pair in pairs] == [("1", "3"), ("3", "5")]
+    assert all(pair["verdict"] and pair["ceiling"] > 0 for pair in pairs)
+
+
+def test_pickles_that_run_code_are_refused(capsys, user):
+    code, out, err = rho(capsys, user, weights="whole.pt")
+    assert (code, out) == (2, "")
+    assert "is refused: it holds more than tensors" in err
+    assert "save_file" in err
+    assert "Traceback" not in err
+
+
+def test_untrained_networks_are_called_so(capsys, user):
+    code, _, err = call(
+        capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--n-permutations", 3,
+        "--layers", "1,3",
+    )  # fmt: skip
+    assert code == 0
+    assert "No weights were given: the network is untrained." in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rho", "{user}/nets.py:tinny"], "No factory named 'tinny'. Did you mean 'tiny'"),
+        (["rho", "{user}/nets.py:wrong"], "returned int; a factory returns a torch.nn.Module"),
+        (["rho", "{user}/nets.py:number"], "is a int; it must be a function or class"),
+        (["rho", "{user}/nots.py:tiny"], "No file"),
+        (["rho", "{user}/nets.py"], "package.module:factory or path/to/file.py:factory"),
+        (["rho", "no_such_package.nets:tiny"], "No module 'no_such_package.nets'"),
+        (["rho", "robustsplit.zoo:smal_cnn"], "Did you mean 'small_cnn'"),
+        (["rho", "{user}/nets.py:tiny", "--arg", "witdh=3"], "Did you mean 'width'"),
+        (["rho", "{user}/nets.py:tiny", "--arg", "width"], "--arg takes KEY=VALUE"),
+        (["rho", "{user}/nets.py:tiny", "--layers", "fc9"], "fc9"),
+        (["rho", "{user}/nets.py:tiny", "--attack", "pdg"], "Did you mean 'pgd'"),
+        (["rho", "{user}/nets.py:tiny", "--estimator", "kgs"], "Did you mean 'ksg'"),
+        (["rho", "{user}/nets.py:tiny", "--unit", "bit"], "Did you mean 'bits'"),
+        (["rho", "{user}/nets.py:tiny", "--weights", "{user}/none.pt"], "No weights file"),
+        (["rho", "{user}/nets.py:tiny", "--weights", "{user}/nets.py"], "is refused"),
+        (["rho", "{user}/nets.py:tiny", "--arg", "classes=2"], "Got label 2, but the model has 2 classes"),
+        (["layers", "{user}/nets.py:tiny"], "Give the shape of one input"),
+        (["layers", "{user}/nets.py:tiny", "--shape", "1xa"], "--shape takes numbers"),
+        (["run", "{user}/none.toml"], "No configuration file"),
+        (["resume", "{user}"], "is no run directory: it has no config.toml"),
+        (["plot", "{user}/none"], "No run directory and no file"),
+        (["plot", "{user}"], "nothing is finished there yet"),
+        (["report", "{user}"], "robustsplit resume"),
+        (["rho"], "Missing argument"),
+        (["rhoo"], "rhoo"),
+    ],
+)
+def test_errors_are_one_message_and_exit_code_2(capsys, user, arguments, message):
+    words = [word.format(user=user) for word in arguments]
+    if words[:2] != ["rho"] and words[0] == "rho":
+        words += ["--data", str(user / "test.npz")]
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert message in err.replace("\n", " ")
+    assert "Traceback" not in err
+
+
+def test_debug_shows_the_traceback(user):
+    done = process("--debug", "resume", user)
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_layers_in_execution_order(capsys, user):
+    code, out, _ = call(capsys, "layers", f"{user}/nets.py:tiny", "--shape", "1x8x8")
+    assert code == 0
+    assert out.index("Linear") < out.rindex("Linear")
+    code, out, _ = call(
+        capsys, "layers", "robustsplit.zoo:small_cnn", "--data", user / "test.npz", "--json"
+    )
+    assert code == 0
+    names = [row["name"] for row in json.loads(out)]
+    assert names.index("conv1") < names.index("conv5") < names.index("fc2")
+
+
+def test_run_plot_and_report_of_a_study(capsys, user, tmp_path):
+    folder = tmp_path / "run"
+    code, out, err = call(
+        capsys, "run", user / "study.toml", "--out", folder, "--set", "split.last=[1]",
+        "--set", "algorithm1.trials=1", "--set", "mi.networks=[]",
+    )  # fmt: skip
+    assert code == 0, err
+    for word in ("Acc*", "Acc_sr", "Acc~", "verdict", "in bits", "rho.csv", "report.html"):
+        assert word in out
+    (folder / "report.html").unlink()
+    assert call(capsys, "report", folder)[0] == 0
+    assert (folder / "report.html").exists()
+    code, out, _ = call(capsys, "plot", folder, "--x", "from_output", "--out", tmp_path / "figs")
+    assert code == 0
+    assert (tmp_path / "figs" / "rho_vs_depth.svg").exists()
+    assert call(capsys, "plot", folder / "rho.csv", "--out", tmp_path / "a.svg")[0] == 0
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+    code, _, err = call(capsys, "plot", folder / "rho.csv", "--out", tmp_path / "a.gif")
+    assert code == 2
+    assert "takes a .png, .svg or .pdf file" in err
+    code, _, err = call(capsys, "run", user / "study.toml", "--out", folder)
+    assert code == 2
+    assert "holds a run of another configuration" in err
+    code, _, err = call(
+        capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--out", folder
+    )
+    assert code == 2
+    assert "run directory of a study" in err
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    script = (
+        "import sys; from robustsplit.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('torch', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert "resume" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_factories_are_seeded_and_leave_the_generator_alone(user):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    one, two, other = (build_model(f"{user}/nets.py:tiny", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one[1].weight, two[1].weight)
+    assert not torch.equal(one[1].weight, other[1].weight)
+    path = list(sys.path)
+    load_factory(f"{user}/nets.py:tiny")
+    assert sys.path == path
+
+
+def test_weights_that_do_not_fit_are_explained(user, tmp_path):
+    model = build_model(f"{user}/nets.py:tiny")
+    state = model.state_dict()
+    renamed = {("1.wieght" if key == "1.weight" else key): value for key, value in state.items()}
+    save_file(renamed, tmp_path / "renamed.safetensors")
+    with pytest.raises(ValueError, match=r"1 .* missing and 1 are unexpected.*mean '1\.weight'"):
+        load_weights(model, tmp_path / "renamed.safetensors")
+    other = build_model(f"{user}/nets.py:tiny", {"width": 7})
+    with pytest.raises(ValueError, match=r"'1\.weight' has shape \(6, 64\) .* \(7, 64\)"):
+        load_weights(other, user / "w.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes((user / "w.safetensors").read_bytes()[:-9])
+    with pytest.raises(ValueError, match="damaged or no safetensors"):
+        load_weights(model, tmp_path / "cut.safetensors")
