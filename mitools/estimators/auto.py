@@ -4,10 +4,10 @@ No estimator is right everywhere: neighbours lose what is spread over many dimen
 is blind to curves, projections lose what they leave out. All candidates here have one thing in
 common: on independent sides they are zero on average, and elsewhere they err downwards. So the
 largest is the best, were it not for chance: the largest of several noisy zeros is above zero. A
-candidate therefore replaces the first one only if it is higher by 2.5 standard errors of the
+candidate therefore replaces the first one only if it is higher by three standard errors of the
 difference, which both candidates' shares per sample give,
 
-.. math:: \hat I_c - \hat I_0 > 2.5\, sd_i\big(\iota_c(i) - \iota_0(i)\big) / \sqrt n .
+.. math:: \hat I_c - \hat I_0 > 3\, sd_i\big(\iota_c(i) - \iota_0(i)\big) / \sqrt n .
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools._preparation import drop_constant, standardized, twin_rows
-from mitools.base import Estimate, Matrix, MutualInformationEstimator
-from mitools.estimators.canonical import canonical_terms, local_ksg, normal_terms
+from mitools.base import Matrix, MutualInformationEstimator
+from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.discrete import PlugIn
-from mitools.estimators.gaussian import rank_normal
 from mitools.estimators.ksg import KSG
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
@@ -35,7 +34,7 @@ __all__ = ["Auto", "Candidate", "Explanation"]
 
 #: A candidate may replace the first one if it is this many standard errors of the difference
 #: above it.
-EVIDENCE = 2.5
+EVIDENCE = 3.0
 #: A side is discrete if each of its rows occurs this often on average.
 REPEATS = 10
 #: A side is partly discrete if this share of its rows has an equal twin.
@@ -45,6 +44,10 @@ TIED = 0.25
 WIDTH = 64
 #: Squared radii, per column, are cut here, so that a few far points do not decide a direction.
 FAR = 4.0
+#: Above this many joint columns a few points are neighbours of very many.
+HUBS = 10
+#: Permutations and samples that show how much that matters.
+NULL, NULL_SAMPLES = 10, 1000
 #: Fewest samples for the candidates that halve the data.
 HALVES = 100
 
@@ -94,7 +97,7 @@ class Explanation:
         return "\n".join([*lines, self.reason])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Auto(MutualInformationEstimator):
     """I(X; Y) by whichever estimator sees most of it, by held-out evidence.
 
@@ -112,7 +115,7 @@ class Auto(MutualInformationEstimator):
     * ``squares``: as canonical, of columns, their squares and the log radius. Even dependence.
     * ``swirl``: as canonical, of columns times powers of the radius. Rotation with distance.
 
-    The first trusted one is the answer, unless others are above it by 2.5 standard errors of the
+    The first trusted one is the answer, unless others are above it by three standard errors of the
     difference: then that with the highest lower limit is. Each learns on one half of the samples
     what it measures on the other, if it learns at all, so none is above zero on average at
     independence; that the largest of them is taken adds less than 0.01 nats there. `explain` tells
@@ -161,90 +164,125 @@ class Auto(MutualInformationEstimator):
             y: Paired samples of Y.
         """
         x, y = paired_samples(x, y)
-        other = self._for_discrete(x, y)
+        name, other = self._for_discrete(x, y)
         if other is not None:
-            estimate = other._checked(x, y)
-            name = type(other).__name__.lower()
+            value = other._estimate(x, y)[0]
             return Explanation(
-                (Candidate(name, estimate.value, 0.0, True, "discrete sides"),),
-                f"{name}: at least one side is discrete, or partly so (repeated rows).",
+                (Candidate(name, value, 0.0, True, "discrete sides"),),
+                f"{name}: rows repeat, so that at least one side is discrete, or partly so.",
             )
-        return _choose(self._candidates(_Side(x), _Side(y)), len(x))
+        left, right = _Side(x), _Side(y)
+        return _choose(self._candidates(left, right, self._floors(left, right)))
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        other = self._for_discrete(x, y)
+        name, other = self._for_discrete(x, y)
         if other is not None:
-            estimate: Estimate = other._checked(x, y)
-            name = type(other).__name__.lower()
-            return estimate.value, {
-                **estimate.stats,
-                "ceiling": estimate.ceiling,
-                f"picked_{name}": 1.0,
-            }
-        explanation = _choose(self._candidates(_Side(x), _Side(y)), len(x))
-        stats = {f"candidate_{one.name}": one.value for one in explanation.candidates}
+            value, stats = other._estimate(x, y)
+            stats.setdefault("ceiling", other.ceiling(len(x)))
+            return value, stats | {f"picked_{name}": 1.0}
+        explanation = self.explain(x, y)
         picked = explanation.picked
-        stats |= {f"picked_{picked.name}": 1.0, "evidence": picked.above}
+        stats = {f"candidate_{one.name}": one.value for one in explanation.candidates}
+        stats |= {f"picked_{picked.name}": 1.0, "above_first": picked.above}
         if picked.name in ("ksg", "ranked", "radial"):
             stats["ceiling"] = KSG(k=self.k).ceiling(len(x))
         return picked.value, stats
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row; every one repeats the choice."""
-        other = self._for_discrete(x, y)
+        other = self._for_discrete(x, y)[1]
         if other is not None:
             return other._permuted(x, y, permutations)
         left, right = _Side(x), _Side(y)
+        floors = self._floors(left, right)
         return np.array(
             [
-                _choose(self._candidates(left, right.reordered(order)), len(x)).picked.value
+                _choose(self._candidates(left, right.reordered(order), floors)).picked.value
                 for order in permutations
             ]
         )
 
-    def _for_discrete(self, x: Matrix, y: Matrix) -> MutualInformationEstimator | None:
-        """Return the estimator for these sides if one is discrete at least in part."""
+    def _for_discrete(self, x: Matrix, y: Matrix) -> tuple[str, MutualInformationEstimator | None]:
+        """Return the name and the estimator for these sides if one is discrete, even in part."""
         tied = [float(twin_rows(side).mean()) for side in (x, y)]
         discrete = [
             share > TIED and len(np.unique(side, axis=0)) * REPEATS <= len(side)
             for side, share in zip((x, y), tied, strict=True)
         ]
         if all(discrete):
-            return PlugIn()
+            return "plug_in", PlugIn()
         if any(discrete):
-            return _LabelsEitherSide(discrete[0], self.seed)
-        return Mixed() if max(tied) > TIED else None
+            return "labels", _LabelsEitherSide(discrete[0], self.seed)
+        return ("mixed", Mixed()) if max(tied) > TIED else ("", None)
 
-    def _candidates(self, x: _Side, y: _Side) -> Iterator[tuple[str, Matrix, str]]:
-        """Yield each candidate's name, its shares per sample (their mean is it), and its use."""
+    def _floors(self, x: _Side, y: _Side) -> dict[str, float]:
+        """Return the least standard errors of the neighbour estimates on the data as they are.
+
+        In wide data a few points are neighbours of very many, and the shares of all samples vary
+        together: their spread no longer tells the error, but that of permutations does. Nothing
+        here depends on the pairing.
+        """
+        n, width = x.n_samples, x.standard.shape[1] + y.standard.shape[1]
+        if width <= HUBS or 0 in (x.standard.shape[1], y.standard.shape[1]):
+            return {}
+        rng = np.random.default_rng(self.seed)
+        rows = rng.permutation(n)[:NULL_SAMPLES]
+        orders = rng.permuted(np.tile(np.arange(len(rows)), (NULL, 1)), axis=1)
+        floors = {}
+        for name, left, right in (
+            ("ksg", x.standard, y.standard),
+            ("ranked", x.ranks.normal, y.ranks.normal),
+        ):
+            null = KSG(k=self.k)._permuted(left[rows], right[rows], orders)
+            floors[name] = float(null.std(ddof=1)) * np.sqrt(len(rows) / n)
+        return floors
+
+    def _candidates(self, x: _Side, y: _Side, floors: dict[str, float]) -> Iterator[_Row]:
+        """Yield the candidates, the one to beat first."""
         n, k = x.n_samples, self.k
+        ksg = _Row("ksg", local_ksg(x.standard, y.standard, k), "any shape, few dimensions")
         if 0 in (x.standard.shape[1], y.standard.shape[1]):
-            yield "ksg", np.zeros(n), "a constant side"
+            yield ksg._replace(sees="a constant side")
             return
-        wide = max(x.standard.shape[1], y.standard.shape[1]) > 1
+        ksg = ksg._replace(floor=floors.get("ksg", 0.0))
+        narrow = x.standard.shape[1] + y.standard.shape[1] <= HUBS
+        first = []
         if n >= HALVES:
-            halves = held_out(x.linear, y.linear, self.seed)
-            _, trusted, terms = normal_terms(halves, x.data, y.data, self.seed)
+            halves = held_out(x.ranks.white, y.ranks.white, self.seed)
+            _, trusted, terms = normal_terms(halves, x.ranks, y.ranks, self.seed)
             if trusted:
-                yield "copula", terms, "monotone dependence, any width"
-        yield "ksg", local_ksg(x.standard, y.standard, k), "any shape, few dimensions"
-        yield "ranked", local_ksg(x.ranked, y.ranked, k), "the same, skew and heavy tails"
-        if not wide:
+                first.append(_Row("copula", terms, "monotone dependence, any width"))
+            if x.standard.shape[1] + y.standard.shape[1] > 2:
+                terms = canonical_terms(halves, n, k, 4)[0]
+                first.append(_Row("canonical", terms, "canonical directions"))
+        # beside a copula that is not to be trusted, neighbours are the safe choice if they are few
+        first.insert(0 if narrow and not (first and first[0].name == "copula") else 1, ksg)
+        yield from first
+        ranked = local_ksg(x.ranks.normal, y.ranks.normal, k)
+        yield _Row("ranked", ranked, "any shape, skew and heavy tails", floors.get("ranked", 0.0))
+        if x.standard.shape[1] + y.standard.shape[1] == 2:
             return
-        yield "radial", local_ksg(x.radius, y.radius, k), "distance from the centre"
+        yield _Row("radial", local_ksg(x.radius, y.radius, k), "distance from the centre")
         if n < HALVES:
             return
-        yield "canonical", canonical_terms(halves, n, k, 4)[0], "canonical directions"
-        for name, use in (("squares", "even dependence"), ("swirl", "turns with the radius")):
-            views = getattr(x, name), getattr(y, name)
+        for name, sees in (("squares", "even dependence"), ("swirl", "turns with the radius")):
             for pairs in (1, 2):
                 terms = np.empty(n)
-                for half in held_out(*views, self.seed, pairs):
+                for half in held_out(getattr(x, name), getattr(y, name), self.seed, pairs):
                     terms[half.rows] = local_ksg(half.u, half.v, k)
-                yield f"{name}_{pairs}", terms, f"{use}, {pairs} pair{'s' * (pairs > 1)}"
+                yield _Row(f"{name}_{pairs}", terms, f"{sees}, {pairs} pair{'s' * (pairs > 1)}")
 
 
-@dataclass(frozen=True)
+class _Row(NamedTuple):
+    """A candidate before the choice: its shares per sample, and the least error to grant it."""
+
+    name: str
+    terms: Matrix
+    sees: str
+    floor: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
 class _LabelsEitherSide(MutualInformationEstimator):
     """`Labels` with the discrete side in y."""
 
@@ -268,11 +306,10 @@ class _Side:
     def reordered(self, order: NDArray[np.int64]) -> _Side:
         """Return the same for samples in another order, without making anything again."""
         other = _Side(self.data[order])
-        for name in ("standard", "ranked", "radius"):
+        for name in ("standard", "radius"):
             other.__dict__[name] = getattr(self, name)[order]
-        if self.n_samples >= HALVES and self.standard.shape[1]:
-            for name in ("linear", "squares", "swirl"):
-                other.__dict__[name] = getattr(self, name).reordered(order)
+        for name in ("ranks", "squares", "swirl"):
+            other.__dict__[name] = getattr(self, name).reordered(order)
         return other
 
     @cached_property
@@ -281,42 +318,40 @@ class _Side:
         return standardized(side) if side.shape[1] else side
 
     @cached_property
-    def ranked(self) -> Matrix:
-        side = drop_constant(self.data)
-        return rank_normal(side) if side.shape[1] else side
+    def ranks(self) -> Ranks:
+        return Ranks.of(self.data)
 
     @cached_property
     def radius(self) -> Matrix:
         """The log distance from the centre; of a single column, the column itself."""
-        if self.ranked.shape[1] <= 1:
-            return self.ranked
-        return _log_radius(self.ranked)
-
-    @cached_property
-    def linear(self) -> Whitened:
-        return Whitened.of(self.ranked)
+        normal = self.ranks.normal
+        return normal if normal.shape[1] <= 1 else _log_radius(normal)
 
     @cached_property
     def squares(self) -> Whitened:
-        columns = _narrow(self.ranked)
-        return Whitened.of(
-            standardized(np.hstack([columns, columns**2, _log_radius(self.ranked)]))
-        )
+        """Columns, their squares and the log radius."""
+        normal = self.ranks.normal
+        if normal.shape[1] == 0:
+            return Whitened(normal)
+        columns = _narrow(normal, self.ranks.white)
+        return Whitened.of(standardized(np.hstack([columns, columns**2, _log_radius(normal)])))
 
     @cached_property
     def swirl(self) -> Whitened:
-        columns = _narrow(self.standard)
+        """Columns, and columns times powers of the squared radius."""
+        if self.standard.shape[1] == 0:
+            return Whitened(self.standard)
+        wide = self.standard.shape[1] > WIDTH
+        columns = _narrow(self.standard, Whitened.of(self.standard) if wide else None)
         far = np.minimum((columns**2).mean(axis=1, keepdims=True), FAR)
         return Whitened.of(standardized(np.hstack([columns, columns * far, columns * far**2])))
 
 
-def _narrow(columns: Matrix) -> Matrix:
-    """Return at most `WIDTH` columns: principal components, if there are more."""
-    if columns.shape[1] <= WIDTH:
+def _narrow(columns: Matrix, white: Whitened | None) -> Matrix:
+    """Return at most `WIDTH` columns: leading components, if there are more."""
+    if columns.shape[1] <= WIDTH or white is None:
         return columns
-    centred = columns - columns.mean(axis=0)
-    u, s, _ = np.linalg.svd(centred, full_matrices=False)
-    return standardized(u[:, :WIDTH] * s[:WIDTH])
+    return standardized(white.scores[:, :WIDTH])
 
 
 def _log_radius(columns: Matrix) -> Matrix:
@@ -324,28 +359,24 @@ def _log_radius(columns: Matrix) -> Matrix:
     return 0.5 * np.log(squared + np.finfo(float).tiny)
 
 
-def _choose(candidates: Iterator[tuple[str, Matrix, str]], n_samples: int) -> Explanation:
+def _choose(candidates: Iterator[_Row]) -> Explanation:
     """Return the table; picked is the highest lower limit of those clearly above the first."""
-    rows: list[Candidate] = []
-    first, best, limit = None, 0, 0.0
-    for name, terms, sees in candidates:
-        value = float(terms.mean())
-        if first is None:
-            first = terms
-        above = value - float(first.mean())
-        error = float((terms - first).std()) / np.sqrt(n_samples)
+    rows = list(candidates)
+    first, table, best, limit = rows[0], [], 0, 0.0
+    for place, row in enumerate(rows):
+        above = float(row.terms.mean() - first.terms.mean())
+        error = float((row.terms - first.terms).std()) / np.sqrt(len(row.terms))
+        error = max(error, row.floor, first.floor) if place else 0.0
         if above - EVIDENCE * error > limit:
-            best, limit = len(rows), above - EVIDENCE * error
-        rows.append(Candidate(name, value, above / error if error > 0 else 0.0, False, sees))
-    rows[best] = rows[best]._replace(picked=True)
-    picked = rows[best]
+            best, limit = place, above - EVIDENCE * error
+        errors = above / error if error > 0 else 0.0
+        table.append(Candidate(row.name, float(row.terms.mean()), errors, False, row.sees))
+    picked = table[best] = table[best]._replace(picked=True)
     if best:
         reason = (
-            f"{picked.name}: {picked.above:.1f} standard errors above {rows[0].name}, and the "
-            "most that is certain."
+            f"{picked.name}: {picked.above:.1f} standard errors above {first.name}, and the most "
+            "that is certain."
         )
     else:
-        reason = (
-            f"{picked.name}: no other candidate is clearly above it ({EVIDENCE} standard errors)."
-        )
-    return Explanation(tuple(rows), reason)
+        reason = f"{picked.name}: none is {EVIDENCE:g} standard errors above it."
+    return Explanation(tuple(table), reason)

@@ -16,6 +16,7 @@ dimensions would be far too low. What the pairs after them add is taken as norma
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,23 +25,28 @@ from scipy.special import digamma
 
 from mitools._preparation import drop_constant
 from mitools.base import Matrix, MutualInformationEstimator
-from mitools.estimators.gaussian import GaussianCopula, rank_normal
+from mitools.estimators.gaussian import _components, _linear_information, rank_normal
 from mitools.estimators.ksg import KSG
 from mitools.estimators.projections import HeldOut, Whitened, held_out, normal_information
 
-__all__ = ["Canonical", "canonical_terms", "local_ksg", "normal_terms"]
+__all__ = ["Canonical", "Ranks", "canonical_terms", "local_ksg", "normal_terms"]
 
 #: Pairs beyond the first count if their held-out correlation exceeds this many standard errors.
 EVIDENCE = 2.5
 #: A pair whose projections share more than this with those before it, on one side (nats), is left
 #: out: the terms of the identity are then large, biased, and do not cancel (x = (u, u^2), say).
 REDUNDANT = 0.5
+#: The same for a pair taken as normal, for which no term makes up.
+REDUNDANT_NORMAL = 0.1
 #: The normal answer is trusted while the canonical projections, made exactly normal, keep this
 #: share of it: clusters have large canonical correlations and little information.
 NORMAL = 0.9
+#: It also takes sides whose components have a fourth moment of length this close to normal data's:
+#: components that are functions of each other would be counted again and again.
+KURTOSIS = 0.15
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Canonical(MutualInformationEstimator):
     """I(X; Y) seen along canonical directions: nearest neighbours for few pairs, normal for many.
 
@@ -91,38 +97,65 @@ class Canonical(MutualInformationEstimator):
         return float(np.inf)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        ranked = [rank_normal(drop_constant(side)) for side in (x, y)]
-        if 0 in (ranked[0].shape[1], ranked[1].shape[1]):
-            return 0.0, {"pairs": 0.0}
-        return self._of_ranks(Whitened.of(ranked[0]), Whitened.of(ranked[1]), x, y)
+        return self._of_ranks(Ranks.of(x), Ranks.of(y))
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row; directions are sought each time."""
-        ranked = [rank_normal(drop_constant(side)) for side in (x, y)]
-        if 0 in (ranked[0].shape[1], ranked[1].shape[1]):
-            return np.zeros(len(permutations))
-        white = [Whitened.of(side) for side in ranked]
+        left, right = Ranks.of(x), Ranks.of(y)
         return np.array(
-            [
-                self._of_ranks(white[0], white[1].reordered(order), x, y[order])[0]
-                for order in permutations
-            ]
+            [self._of_ranks(left, right.reordered(order))[0] for order in permutations]
         )
 
-    def _of_ranks(
-        self, white_x: Whitened, white_y: Whitened, x: Matrix, y: Matrix
-    ) -> tuple[float, dict[str, float]]:
-        """Return the value and statistics from whitened ranks (and the data, for the copula)."""
-        halves = held_out(white_x, white_y, self.seed)
-        terms, pairs = canonical_terms(halves, len(x), self.k, self.leading)
+    def _of_ranks(self, x: Ranks, y: Ranks) -> tuple[float, dict[str, float]]:
+        if 0 in (x.white.scores.shape[1], y.white.scores.shape[1]):
+            return 0.0, {"pairs": 0.0}
+        n = len(x.white.scores)
+        halves = held_out(x.white, y.white, self.seed)
+        terms, pairs = canonical_terms(halves, n, self.k, self.leading)
         value = float(terms.mean())
-        stats = {"pairs": float(pairs), "leading_pairs": value}
         copula, trusted, local = normal_terms(halves, x, y, self.seed)
+        stats = {"pairs": pairs, "leading_pairs": value}
         stats |= {"copula": copula, "copula_trusted": float(trusted)}
-        error = float((terms - local).std()) / np.sqrt(len(x))
+        error = float((terms - local).std()) / np.sqrt(n)
         if trusted and copula > value + EVIDENCE * error:
             value = copula
         return value, stats
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """What is needed of one side: its ranks as normal quantiles, in two kinds of components.
+
+    Attributes:
+        normal: Normal quantiles of the ranks of each column that varies, with shape (n, d).
+        white: Their whitened components.
+        components: Their components as the copula's estimate takes them.
+        kurtosis: That of the whitened components.
+    """
+
+    normal: Matrix
+    white: Whitened
+    components: Matrix
+    kurtosis: float
+
+    @classmethod
+    def of(cls, side: Matrix) -> Ranks:
+        """Rank and whiten one side, shape (n, d)."""
+        side = drop_constant(side)
+        if side.shape[1] == 0:
+            return cls(side, Whitened(side), side, 1.0)
+        normal = rank_normal(side)
+        white = Whitened.of(normal)
+        return cls(normal, white, _components(normal), white.kurtosis)
+
+    def reordered(self, order: NDArray[np.int64]) -> Ranks:
+        """Return the same for samples in another order, without any of the work."""
+        return replace(
+            self,
+            normal=self.normal[order],
+            white=self.white.reordered(order),
+            components=self.components[order],
+        )
 
 
 def canonical_terms(
@@ -147,34 +180,49 @@ def canonical_terms(
         strong = strong if len(strong) else np.array([0])
         first, rest = strong[:leading], strong[leading:]
         chained, count = _chain(half.u[:, first], half.v[:, first], k)
-        if len(rest) and half.normality >= NORMAL:
-            chained += normal_information(half.correlations[rest], m)
+        if half.normality >= NORMAL:
+            new = [
+                j
+                for j in rest
+                if all(
+                    local_ksg(side[:, [j]], side[:, first], k).mean() < REDUNDANT_NORMAL
+                    for side in (half.u, half.v)
+                )
+            ]
+            chained += normal_information(half.correlations[new], m)
         terms[half.rows] = chained
         used.append(count)
     return terms, float(np.mean(used))
 
 
 def normal_terms(
-    halves: list[HeldOut], x: Matrix, y: Matrix, seed: int
+    halves: list[HeldOut], x: Ranks, y: Ranks, seed: int
 ) -> tuple[float, bool, Matrix]:
     """Return the normal copula's information, whether to trust it, and each sample's share of it.
 
-    It is trusted where the held-out projections are normal enough for their correlations to mean
-    information. The shares are those of the held-out pairs, moved to the copula's mean.
+    It is trusted where both sides, and the held-out projections, are normal enough for their
+    correlations to mean information. The shares are those of the held-out pairs, moved to the
+    copula's mean.
     """
-    value = GaussianCopula(seed=seed)._estimate(x, y)[0]
-    local = np.empty(len(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of linearly determined pairs: then it is not trusted
+        value, stats = _linear_information(x.components, y.components, seed)
+    trusted = (
+        all(abs(side.kurtosis - 1) <= KURTOSIS for side in (x, y))
+        and all(half.normality >= NORMAL for half in halves)
+        and not stats.get("determined_pairs")
+    )
+    local = np.empty(len(x.normal))
     for half in halves:
         r = np.clip(half.correlations, 0, 0.9999)
         ratio = r * half.u * half.v - r**2 * (half.u**2 + half.v**2) / 2
         local[half.rows] = (ratio / (1 - r**2)).sum(axis=1)
-    trusted = all(half.normality >= NORMAL for half in halves)
     return value, trusted, local - local.mean() + value
 
 
-def local_ksg(x: Matrix, y: Matrix, k: int = 4, *, variant: int = 1) -> Matrix:
+def local_ksg(x: Matrix, y: Matrix, k: int = 4) -> Matrix:
     """Return each sample's share of the KSG estimate (variant 1), in nats, with shape (n,)."""
-    ksg = replace(KSG(), k=k)
+    ksg = KSG(k=k)
     x, y, _ = ksg._prepared(x, y)
     if 0 in (x.shape[1], y.shape[1]):
         return np.zeros(len(x))

@@ -55,6 +55,18 @@ class Whitened:
             return cls(centred @ (vectors / scale))
         return cls(vectors * (np.sqrt(n * values) / scale))
 
+    @property
+    def kurtosis(self) -> float:
+        """Mean fourth power of the length over its value for normal data (Mardia 1970): 1 if so.
+
+        Far above 1 where one component is a function of others, or all share a scale; far below
+        for clusters.
+        """
+        scores = self.scores[:, : max(1, len(self.scores) // 4)]
+        squared = (scores**2 / (scores**2).mean(axis=0)).sum(axis=1)
+        p = scores.shape[1]
+        return float((squared**2).mean() / (p * (p + 2)))
+
     def reordered(self, order: NDArray[np.int64]) -> Whitened:
         """Return the same components for samples in another order."""
         return Whitened(self.scores[order])
