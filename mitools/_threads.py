@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numba
+from numba.np.ufunc import parallel
 
 __all__ = ["POINTS_PER_THREAD", "over_points"]
 
@@ -33,7 +34,7 @@ def over_points(
         *arguments: Passed on as they are.
         cost: How much heavier a point is than usual; heavy points are worth a thread earlier.
     """
-    n_threads = min(numba.get_num_threads(), int(n_points * cost / POINTS_PER_THREAD))
+    n_threads = min(_configured(), int(n_points * cost / POINTS_PER_THREAD))
     if n_threads <= 1:
         kernel(0, n_points, *arguments)
         return
@@ -43,3 +44,13 @@ def over_points(
         tasks = [pool.submit(kernel, first, last, *arguments) for first, last in pairwise(edges)]
         for task in tasks:
             task.result()
+
+
+def _configured() -> int:
+    """Return numba's number of threads without starting its pool.
+
+    `numba.get_num_threads` starts it, and the OpenMP one then resets OpenMP's number of threads
+    for the whole process: torch, told to use one thread, would use all from then on.
+    """
+    started = parallel._is_initialized
+    return numba.get_num_threads() if started else int(numba.config.NUMBA_NUM_THREADS)
