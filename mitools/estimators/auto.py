@@ -266,10 +266,11 @@ class Auto(MutualInformationEstimator):
         if n < HALVES:
             return
         for name, sees in (("squares", "even dependence"), ("swirl", "turns with the radius")):
-            for pairs in (1, 2):
+            halves = held_out(getattr(x, name), getattr(y, name), self.seed, 2)
+            for pairs in range(1, 1 + halves[0].u.shape[1]):
                 terms = np.empty(n)
-                for half in held_out(getattr(x, name), getattr(y, name), self.seed, pairs):
-                    terms[half.rows] = local_ksg(half.u, half.v, k)
+                for half in halves:
+                    terms[half.rows] = local_ksg(half.u[:, :pairs], half.v[:, :pairs], k)
                 yield _Row(f"{name}_{pairs}", terms, f"{sees}, {pairs} pair{'s' * (pairs > 1)}")
 
 
