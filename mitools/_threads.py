@@ -53,4 +53,4 @@ def _configured() -> int:
     for the whole process: torch, told to use one thread, would use all from then on.
     """
     started = parallel._is_initialized
-    return numba.get_num_threads() if started else int(numba.config.NUMBA_NUM_THREADS)
+    return numba.get_num_threads() if started else numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
