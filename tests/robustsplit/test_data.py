@@ -182,3 +182,23 @@ def test_missing_cifar_is_not_downloaded(tmp_path):
     pytest.importorskip("torchvision")
     with pytest.raises(FileNotFoundError, match="Nothing is downloaded"):
         cifar10(tmp_path)
+
+
+def test_splits_take_loaders_and_a_part_may_lack_the_last_class():
+    data = toy(12, 3)
+    loader = DataLoader(TensorDataset(data.inputs, data.labels), batch_size=5)
+    parts = DataSplits(loader, (data.inputs[:2], data.labels[:2]), data)
+    assert torch.equal(parts.train.inputs, data.inputs)
+    assert parts.validation.classes == ("0", "1", "2") and parts.validation.counts["2"] == 0
+    named = ImageData(data.inputs, data.labels, ("a", "b", "c"))
+    with pytest.raises(ValueError, match="same classes"):
+        DataSplits(named, data, named)
+
+
+def test_bytes_float64_and_black_and_white(tmp_path):
+    double = as_image_data(np.linspace(0, 1, 8).reshape(4, 2), [0, 1, 0, 1])
+    assert double.inputs.dtype == torch.float32 and float(double.inputs.max()) == 1.0
+    with pytest.raises(ValueError, match="Divide them by 255"):
+        as_image_data(torch.full((2, 3), 200, dtype=torch.uint8), [0, 1])
+    np.savez(tmp_path / "ink.npz", x=np.eye(4, dtype=np.uint8)[:, None], y=[0, 1, 0, 1])
+    assert float(from_npz(tmp_path / "ink.npz").inputs.max()) == 1.0
