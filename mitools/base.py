@@ -4,24 +4,52 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, final
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import Matrix, paired_samples
 
-__all__ = ["Estimate", "Matrix", "MutualInformationEstimator", "amount"]
+__all__ = ["Estimate", "Matrix", "MutualInformationEstimator", "amount", "as_call", "in_unit"]
 
 #: An estimate this close to its ceiling, as a fraction of it, says more about n than about the
 #: data.
 SATURATED = 0.9
 
+#: From this many samples a symbol on, the entropy of a sample's symbols is a fact about their
+#: distribution; with fewer it is bound by ln n, as every other ceiling is.
+PER_SYMBOL = 10
 
-def amount(nats: float) -> str:
-    """Return a number of nats with its bits, for people."""
-    return f"{nats:.3f} nats ({nats / float(np.log(2)):.3f} bits)"
+
+def amount(value: float, unit: str = "nats") -> str:
+    """Return a value with its unit, for people; nats with their bits."""
+    if unit != "nats":
+        return f"{value:.3f} {unit}"
+    return f"{value:.3f} nats ({value / float(np.log(2)):.3f} bits)"
+
+
+def as_call(settings: Any) -> str:
+    """Return a dataclass as the shortest call that makes it: what is not default, by name."""
+    shown = []
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        default = item.default
+        if item.default_factory is not MISSING:
+            default = item.default_factory()
+        if default is MISSING:
+            shown.append(repr(value))
+        elif value != default:
+            shown.append(f"{item.name}={value!r}")
+    return f"{type(settings).__name__}({', '.join(shown)})"
+
+
+def in_unit(record: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Return a record whose keys name `unit` instead of nats, and without bits."""
+    if unit == "nats":
+        return record
+    return {key.replace("nats", unit): item for key, item in record.items() if key != "bits"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +67,8 @@ class Estimate:
         estimator: The settings that made it.
         parts: Per label, the estimate within it (empty without `given`).
         stats: What else the estimator saw, such as ``{"tied_fraction": 0.31}``.
+        entropy: The entropy of the side that the estimator took for discrete, in nats, the smaller
+            one of two; infinite if there is none. I(X; Y) cannot exceed it.
     """
 
     value: float
@@ -47,62 +77,103 @@ class Estimate:
     estimator: MutualInformationEstimator
     parts: Mapping[Hashable, Estimate] = field(default_factory=dict)
     stats: Mapping[str, float] = field(default_factory=dict)
+    entropy: float = float("inf")
+
+    @property
+    def unit(self) -> str:
+        """What the value is in: "nats", but for estimators of something else."""
+        return self.estimator.unit
 
     @property
     def bits(self) -> float:
-        """The estimate in bits: nats divided by ln 2."""
-        return self.value / float(np.log(2))
+        """The estimate in bits: nats divided by ln 2. NaN for an estimate that is not in nats."""
+        return self.value / float(np.log(2)) if self.unit == "nats" else float("nan")
 
     @property
     def saturated(self) -> bool:
-        """Whether the value lies within 10 % of the ceiling, where it says little of the data."""
+        """Whether the value lies within 10 % of the ceiling.
+
+        Unless the ceiling is an entropy, the value then says little of the data.
+        """
         return self.ceiling > 0 and self.value >= SATURATED * self.ceiling
+
+    @property
+    def ceiling_is_entropy(self) -> bool:
+        r"""Whether the ceiling is a fact about a discrete side, and not one about n.
+
+        It is where each symbol was seen ten times or more: :math:`e^H \le n / 10`.
+        """
+        parts = self.parts.values() or (self,)
+        return all(
+            part.entropy <= min(part.ceiling, np.log(part.n_samples / PER_SYMBOL))
+            for part in parts
+        )
 
     def __float__(self) -> float:
         return float(self.value)
 
     def __repr__(self) -> str:
         labels = f", {len(self.parts)} labels" if self.parts else ""
-        near = ", near its ceiling" if self.saturated else ""
+        top = "the entropy" if self.ceiling_is_entropy else "its ceiling"
+        near = f", near {top}" if self.saturated else ""
         return (
-            f"Estimate({self.value:.3f} nats, n={self.n_samples}{labels}, {self.estimator}{near})"
+            f"Estimate({self.value:.3f} {self.unit}, n={self.n_samples}{labels}, "
+            f"{self.estimator}{near})"
         )
 
     def summary(self) -> str:
         """Return a few lines in nats and bits: the value, its ceiling, and each label's part."""
-        ceiling = amount(self.ceiling) if np.isfinite(self.ceiling) else "none"
+        ceiling = amount(self.ceiling, self.unit) if np.isfinite(self.ceiling) else "none"
+        if self.ceiling_is_entropy:
+            ceiling += ", the entropy of the discrete side"
         near = ", and the value is near it: see `assess`" if self.saturated else ""
         lines = [
-            f"I = {amount(self.value)}",
+            f"I = {amount(self.value, self.unit)}",
             f"  estimator   {self.estimator}, n = {self.n_samples}",
             f"  ceiling     {ceiling}{near}",
         ]
         lines += [
-            f"  label {label}: {amount(part.value)}, n = {part.n_samples}"
+            f"  label {label}: {amount(part.value, self.unit)}, n = {part.n_samples}"
             for label, part in self.parts.items()
         ]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and text, ready for JSON; labels become text."""
-        return {
+        """Return plain numbers and text, ready for JSON; labels become text.
+
+        Keys name the unit: an estimate that is not in nats has no ``"nats"`` and no ``"bits"``.
+        """
+        record = {
             "nats": self.value,
             "bits": self.bits,
             "n_samples": self.n_samples,
             "ceiling_nats": self.ceiling if np.isfinite(self.ceiling) else None,
+            "ceiling_is_entropy": self.ceiling_is_entropy,
             "saturated": self.saturated,
             "estimator": repr(self.estimator),
             "stats": {key: float(number) for key, number in self.stats.items()},
             "parts": {str(label): part.to_dict() for label, part in self.parts.items()},
         }
+        return in_unit(record, self.unit)
 
 
 class MutualInformationEstimator(ABC):
-    """Settings of an estimator of I(X; Y). Subclasses are frozen dataclasses.
+    """Settings of an estimator of I(X; Y). Subclasses are frozen dataclasses, with repr=False.
 
     A new estimator implements `_estimate` and `ceiling`, and gains validation, conditioning on
     labels, permutation nulls, assessment and the command line.
+
+    Attributes:
+        unit: What its values are in. One word: it names keys and columns.
+        comparable: Whether its values may be held against those of other estimators: whether what
+            it estimates, in the limit, is I(X; Y) in nats or a lower bound of it.
     """
+
+    unit: ClassVar[str] = "nats"
+    comparable: ClassVar[bool] = True
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     @final
     def estimate(self, x: Any, y: Any) -> Estimate:
@@ -122,7 +193,8 @@ class MutualInformationEstimator(ABC):
         """Return I(X; Y) in nats, unclipped, and statistics, for validated float64 matrices.
 
         A statistic named ``"ceiling"`` is a tighter, data-dependent ceiling; it is moved to
-        `Estimate.ceiling`.
+        `Estimate.ceiling`. One named ``"entropy"`` is the (smaller) entropy of the sides taken for
+        discrete: a ceiling too, moved to `Estimate.entropy`.
         """
 
     @abstractmethod
@@ -151,11 +223,13 @@ class MutualInformationEstimator(ABC):
                 + (", or merge or drop small labels." if where else ", or lower its settings.")
             )
         value, stats = self._estimate(x, y)
-        tighter = stats.pop("ceiling", np.inf)
+        entropy = float(stats.pop("entropy", np.inf))
+        tighter = min(stats.pop("ceiling", np.inf), entropy)
         return Estimate(
             value=float(value),
             n_samples=len(x),
             ceiling=float(min(self.ceiling(len(x)), tighter)),
             estimator=self,
             stats=stats,
+            entropy=entropy,
         )

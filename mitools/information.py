@@ -87,4 +87,5 @@ def weighted(parts: dict[Any, Estimate], estimator: MutualInformationEstimator) 
         estimator=estimator,
         parts=parts,
         stats={key: mean([part.stats[key] for part in parts.values()]) for key in sorted(shared)},
+        entropy=mean([part.entropy for part in parts.values()]),
     )

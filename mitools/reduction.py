@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, as_call
 
 __all__ = ["PCA", "RandomProjection", "Reduced", "Reduction"]
 
@@ -30,6 +30,9 @@ class Reduction(ABC):
     """A map from (n, d) to (n, k) of one side only. Subclasses are frozen dataclasses."""
 
     n_components: int
+
+    def __repr__(self) -> str:
+        return as_call(self)
 
     @final
     def reduce(self, x: Any) -> Matrix:
@@ -81,9 +84,6 @@ class PCA(Reduction):
     def __post_init__(self) -> None:
         self._check()
 
-    def __repr__(self) -> str:
-        return f"PCA({self.n_components})"
-
     def _reduce(self, x: Matrix) -> Matrix:
         by_features = x.shape[1] <= len(x)
         scores = (_scores_by_features if by_features else _scores_by_samples)(x, self.n_components)
@@ -99,8 +99,7 @@ class RandomProjection(Reduction):
     Two sides of equal width get the same :math:`W`; give `Reduced` a second projection with
     another seed to make them differ. In high dimension a random projection destroys most
     dependence: of a 512-wide identity, two independent 6-wide projections keep 0.05 bits. Prefer
-        `PCA` unless nothing may
-    be fitted.
+    `PCA` unless nothing may be fitted.
 
     Attributes:
         n_components: How many columns to make. Narrower data are left as they are.
@@ -112,9 +111,6 @@ class RandomProjection(Reduction):
 
     def __post_init__(self) -> None:
         self._check()
-
-    def __repr__(self) -> str:
-        return f"RandomProjection({self.n_components}, seed={self.seed})"
 
     def _reduce(self, x: Matrix) -> Matrix:
         if x.shape[1] <= self.n_components:
@@ -155,10 +151,6 @@ class Reduced(MutualInformationEstimator):
         for name, value in (("reduction", self.reduction), ("reduction_y", self.reduction_y)):
             if not isinstance(value, Reduction) and (name == "reduction" or value is not None):
                 raise TypeError(f"`{name}` must be a reduction such as PCA(4), got {value!r}.")
-
-    def __repr__(self) -> str:
-        other = "" if self.reduction_y is None else f", {self.reduction_y}"
-        return f"Reduced({self.estimator}, {self.reduction}{other})"
 
     def ceiling(self, n_samples: int) -> float:
         """Return the inner estimator's ceiling."""

@@ -53,7 +53,7 @@ FEW_PRODUCTS = 20
 PENALTIES = 10.0 ** np.arange(-1, 5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConditionalKSG(MutualInformationEstimator):
     """I(X; Y | Z) for continuous X, Y and Z, by nearest neighbours after regression on Z.
 

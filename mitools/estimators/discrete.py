@@ -24,7 +24,7 @@ __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
 Codes = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlugIn(MutualInformationEstimator):
     """The plug-in estimate for discrete data: each distinct row of a side is one symbol.
 
@@ -68,7 +68,7 @@ class PlugIn(MutualInformationEstimator):
         counts_xy = _joint_counts(codes_x, codes_y)
         h_x, h_y, h_xy = (self._entropy(counts) for counts in (counts_x, counts_y, counts_xy))
         stats = {
-            "ceiling": min(h_x, h_y),
+            "entropy": min(h_x, h_y),
             "entropy_x": h_x,
             "entropy_y": h_y,
             "entropy_xy": h_xy,

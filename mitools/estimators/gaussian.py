@@ -40,7 +40,7 @@ ROUNDING = 1e-14
 RANK = 1e-13
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gaussian(MutualInformationEstimator):
     """I(X; Y) as if the pair were jointly Gaussian: canonical correlations without bias.
 
@@ -87,7 +87,7 @@ class Gaussian(MutualInformationEstimator):
         return _linear_information(_components(x), _components(y), self.seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GaussianCopula(MutualInformationEstimator):
     """I(X; Y) of the Gaussian copula with the data's ranks (Ince et al. 2017).
 

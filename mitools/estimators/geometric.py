@@ -12,6 +12,7 @@ It converges to a Henze-Penrose divergence of the joint and the product distribu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from mitools.base import Matrix, MutualInformationEstimator
 __all__ = ["Geometric"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Geometric(MutualInformationEstimator):
     """Geometric mutual information (GMI) by minimum spanning trees (Yasaei Sekeh and Hero 2019).
 
@@ -49,6 +50,9 @@ class Geometric(MutualInformationEstimator):
         >>> bool(Geometric().estimate(x, 2 * x).value > 0.85)
         True
     """
+
+    unit: ClassVar[str] = "gmi"
+    comparable: ClassVar[bool] = False
 
     n_splits: int = 4
     standardize: bool = True

@@ -53,7 +53,7 @@ SKEWED = 0.03
 TIE = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labels(MutualInformationEstimator):
     """I(X; Y) for a class label Y and continuous X of any width, never above H(Y).
 
@@ -134,7 +134,7 @@ class Labels(MutualInformationEstimator):
             )
         entropy = entropy_of_counts(counts)
         stats = {
-            "ceiling": entropy,
+            "entropy": entropy,
             "labels": float(len(counts)),
             "singleton_labels": float((counts == 1).sum()),
         }

@@ -40,7 +40,7 @@ SHARE = 0.05
 ROOM = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mixed(MutualInformationEstimator):
     """The nearest-neighbour estimator for mixtures with atoms (Gao et al. 2017).
 

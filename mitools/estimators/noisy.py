@@ -12,7 +12,7 @@ with c = 8 for the lower (Bhattacharyya) and c = 2 for the upper bound (Kullback
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ __all__ = ["NoisyBounds"]
 BLOCK = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NoisyBounds(MutualInformationEstimator):
     """Bounds of I(X; Y + noise) for a deterministic map from X to Y (Kolchinsky and Tracey 2017).
 
@@ -47,28 +47,30 @@ class NoisyBounds(MutualInformationEstimator):
     Ceiling: H(X) of the sample, at most ln n. Cost: O(n^2 d) time, memory bounded.
 
     Attributes:
-        sigma: Standard deviation of the noise, in the unit below.
-        unit: "distance": the root mean squared distance of two samples over sqrt(2), the spread of
-            Y around its mean; "data": the units of Y.
+        sigma: Standard deviation of the noise, in units of `scale`.
+        scale: "distance": the root mean squared distance of two samples over sqrt(2), the spread
+            of Y around its mean; "data": the units of Y.
         bound: Which bound is the value.
 
     Example:
         >>> import numpy as np
         >>> y = np.repeat([0.0, 100.0, 200.0, 300.0], 25)  # four far clusters: ln 4
         >>> x = np.arange(100)
-        >>> round(NoisyBounds(sigma=1.0, unit="data").estimate(x, y).bits, 6)
+        >>> round(NoisyBounds(sigma=1.0, scale="data").estimate(x, y).bits, 6)
         2.0
     """
 
+    comparable: ClassVar[bool] = False  # I(sample; Y + noise), of a sigma that is a choice
+
     sigma: float = 0.1
-    unit: Literal["distance", "data"] = "distance"
+    scale: Literal["distance", "data"] = "distance"
     bound: Literal["lower", "upper"] = "lower"
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma < np.inf:
             raise ValueError(f"`sigma` must be a positive number, got {self.sigma}.")
-        if self.unit not in ("distance", "data"):
-            raise ValueError(f"`unit` must be 'distance' or 'data', got {self.unit!r}.")
+        if self.scale not in ("distance", "data"):
+            raise ValueError(f"`scale` must be 'distance' or 'data', got {self.scale!r}.")
         if self.bound not in ("lower", "upper"):
             raise ValueError(f"`bound` must be 'lower' or 'upper', got {self.bound!r}.")
 
@@ -81,7 +83,7 @@ class NoisyBounds(MutualInformationEstimator):
         counts = np.bincount(codes)
         y = y - y.mean(axis=0)
         spread = float(np.sqrt((y**2).sum(axis=1).mean() * len(y) / (len(y) - 1)))
-        sigma = self.sigma * (spread if self.unit == "distance" else 1.0)
+        sigma = self.sigma * (spread if self.scale == "distance" else 1.0)
         shares = counts / len(y)
         stats = {"sigma": sigma, "ceiling": float(-(shares * np.log(shares)).sum())}
         if sigma == 0:  # constant Y: no spread to take a share of

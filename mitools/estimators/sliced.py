@@ -11,6 +11,7 @@ estimated as the mean of a base estimator over draws of the frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from mitools.estimators.ksg import KSG
 __all__ = ["Sliced", "random_frame"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sliced(MutualInformationEstimator):
     """Sliced (k = 1) and k-sliced mutual information over any base estimator.
 
@@ -52,6 +53,8 @@ class Sliced(MutualInformationEstimator):
         >>> bool(abs(Sliced().estimate(x, y).value - (1 - np.log(2))) < 0.1)  # 0.307
         True
     """
+
+    comparable: ClassVar[bool] = False
 
     k: int = 1
     n_slices: int = 100

@@ -13,7 +13,7 @@ def naive(y, sigma, c):
 @pytest.mark.parametrize("d", [1, 5, 300])
 def test_equals_the_naive_sums(d):
     y = np.random.default_rng(d).normal(size=(60, d))
-    stats = NoisyBounds(sigma=0.8, unit="data").estimate(np.arange(60), y).stats
+    stats = NoisyBounds(sigma=0.8, scale="data").estimate(np.arange(60), y).stats
     assert stats["lower"] == pytest.approx(naive(y, 0.8, 8), abs=1e-10)
     assert stats["upper"] == pytest.approx(min(naive(y, 0.8, 2), np.log(60)), abs=1e-10)
 
@@ -22,7 +22,7 @@ def test_far_clusters_near_points_and_scattered_points():
     x = np.arange(120)
     clusters = np.repeat(1e3 * np.arange(4.0), 30)
     for bound in ("lower", "upper"):
-        noisy = NoisyBounds(sigma=1.0, unit="data", bound=bound)
+        noisy = NoisyBounds(sigma=1.0, scale="data", bound=bound)
         assert noisy.estimate(x, clusters).value == pytest.approx(np.log(4), abs=1e-12)
         assert noisy.estimate(x, 1e3 * x).value == pytest.approx(np.log(120), abs=1e-12)
         assert noisy.estimate(x, 1e3 * x).saturated
@@ -35,7 +35,7 @@ def test_bounds_bracket_the_gaussian_case():
     y = np.random.default_rng(0).multivariate_normal([0, 0], covariance, size=1500)
     for sigma in (0.4, 1.0, 3.0):
         truth = np.linalg.slogdet(np.eye(2) + covariance / sigma**2)[1] / 2
-        stats = NoisyBounds(sigma=sigma, unit="data").estimate(np.arange(1500), y).stats
+        stats = NoisyBounds(sigma=sigma, scale="data").estimate(np.arange(1500), y).stats
         assert stats["lower"] < truth < stats["upper"]
 
 
@@ -43,9 +43,9 @@ def test_information_on_a_label():
     rng = np.random.default_rng(1)
     label = rng.integers(3, size=300)
     y = 50.0 * label[:, None] + 0.1 * rng.normal(size=(300, 2))
-    estimate = NoisyBounds(sigma=5.0, unit="data").estimate(label, y)
+    estimate = NoisyBounds(sigma=5.0, scale="data").estimate(label, y)
     assert estimate.value == pytest.approx(estimate.ceiling, abs=0.05)  # H(label): separated
-    shuffled = NoisyBounds(sigma=5.0, unit="data").estimate(rng.permutation(label), y)
+    shuffled = NoisyBounds(sigma=5.0, scale="data").estimate(rng.permutation(label), y)
     assert shuffled.value < 0.05
 
 

@@ -79,7 +79,7 @@ def test_each_side_may_have_its_own_reduction():
     estimator = Reduced(KSG(), PCA(2), RandomProjection(3, seed=5))
     by_hand = KSG().estimate(PCA(2).reduce(x), RandomProjection(3, seed=5).reduce(y))
     assert estimator.estimate(x, y).value == by_hand.value
-    assert repr(estimator) == "Reduced(KSG(), PCA(2), RandomProjection(3, seed=5))"
+    assert repr(estimator) == ("Reduced(KSG(), PCA(2), reduction_y=RandomProjection(3, seed=5))")
 
 
 def test_permuting_reuses_the_reduced_sides_and_changes_nothing():
