@@ -2,14 +2,16 @@
 
 `mutual_information(x, y, given=..., estimator=...)` estimates; `assess(...)` adds what the
 estimate would have been without dependence, how close it is to its ceiling, its spread, a second
-estimator, and a verdict in words. Estimators are values: `KSG(k=4)`, `EDGE()`,
+estimator, and a verdict in words. Estimators are values: `KSG(k=4)`, `EDGE()`, `Auto()`,
 `Reduced(KSG(), PCA(4))`. Nats throughout.
 
 Importing this needs numpy, scipy and numba, and nothing else.
 """
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
+from mitools import estimators
 from mitools.assessment import Assessment, assess
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.estimators import EDGE, KSG
@@ -19,19 +21,49 @@ from mitools.reduction import PCA, RandomProjection, Reduced
 from mitools.registry import parse_estimator
 from mitools.verdict import Verdict
 
+if TYPE_CHECKING:
+    from mitools.estimators import (
+        Auto,
+        Canonical,
+        ConditionalKSG,
+        Gaussian,
+        GaussianCopula,
+        Geometric,
+        Labels,
+        Mixed,
+        NoisyBounds,
+        PlugIn,
+        Sliced,
+        conditional_independence_test,
+        conditional_mutual_information,
+    )
+
 __all__ = [
     "EDGE",
     "KSG",
     "PCA",
     "Assessment",
+    "Auto",
+    "Canonical",
+    "ConditionalKSG",
     "Estimate",
+    "Gaussian",
+    "GaussianCopula",
+    "Geometric",
+    "Labels",
     "MissingExtraError",
+    "Mixed",
     "MutualInformationEstimator",
+    "NoisyBounds",
+    "PlugIn",
     "RandomProjection",
     "Reduced",
+    "Sliced",
     "Verdict",
     "__version__",
     "assess",
+    "conditional_independence_test",
+    "conditional_mutual_information",
     "mutual_information",
     "parse_estimator",
 ]
@@ -40,3 +72,14 @@ try:
     __version__ = version("robustsplit")
 except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the further estimators when they are first asked for."""
+    if name not in estimators.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(estimators, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

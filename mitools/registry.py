@@ -11,6 +11,14 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``edge:released=4.4.1``    ``EDGE.released("4.4.1")``
 ``ksg+pca:4``              ``Reduced(KSG(), PCA(4))``
 ``edge+random:6,seed=1``   ``Reduced(EDGE(), RandomProjection(6, seed=1))``
+``auto``                   ``Auto()``
+``copula``, ``gaussian``   ``GaussianCopula()``, ``Gaussian()``
+``canonical``              ``Canonical()``
+``labels``, ``mixed``      ``Labels()``, ``Mixed()``
+``plugin``                 ``PlugIn()``
+``sliced:base=edge``       ``Sliced(base=EDGE())``
+``noisy:sigma=0.2``        ``NoisyBounds(sigma=0.2)``
+``geometric``              ``Geometric()``
 =========================  ==============================================
 """
 
@@ -21,14 +29,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from mitools import estimators
 from mitools.base import MutualInformationEstimator
-from mitools.estimators import EDGE, KSG
 from mitools.messages import unknown
 from mitools.reduction import PCA, RandomProjection, Reduced, Reduction
 
 __all__ = ["parse_estimator"]
 
-ESTIMATORS: Mapping[str, Callable[..., MutualInformationEstimator]] = {"ksg": KSG, "edge": EDGE}
+#: Names by which estimators are asked for, and their classes, imported only then.
+ESTIMATORS: Mapping[str, str] = {
+    "ksg": "KSG",
+    "edge": "EDGE",
+    "auto": "Auto",
+    "copula": "GaussianCopula",
+    "gaussian": "Gaussian",
+    "canonical": "Canonical",
+    "labels": "Labels",
+    "mixed": "Mixed",
+    "plugin": "PlugIn",
+    "sliced": "Sliced",
+    "noisy": "NoisyBounds",
+    "geometric": "Geometric",
+}
 
 #: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").
 PRESETS: Mapping[str, tuple[str, ...]] = {"edge": ("released", "semirobust")}
@@ -64,6 +86,7 @@ def _estimator(text: str) -> MutualInformationEstimator:
     name, settings = _parts(text)
     if name not in ESTIMATORS:
         raise ValueError(unknown("estimator", name, ESTIMATORS))
+    maker = getattr(estimators, ESTIMATORS[name])
     presets = PRESETS.get(name, ())
     for setting, value in settings:
         if setting in presets:
@@ -72,8 +95,11 @@ def _estimator(text: str) -> MutualInformationEstimator:
                     f"{text!r}: the preset {setting!r} fixes every setting; give it alone."
                 )
             arguments = () if value is None else (value,)
-            return _made(text, getattr(ESTIMATORS[name], setting), arguments, {})
-    return _made(text, ESTIMATORS[name], (), _settings(name, settings, presets))
+            return _made(text, getattr(maker, setting), arguments, {})
+    named = _settings(name, maker, settings, presets)
+    if isinstance(base := named.get("base"), str):
+        named["base"] = _estimator(base)
+    return _made(text, maker, (), named)
 
 
 def _reduction(text: str) -> Reduction:
@@ -81,7 +107,7 @@ def _reduction(text: str) -> Reduction:
     if name not in REDUCTIONS:
         raise ValueError(unknown("reduction", name, REDUCTIONS))
     positional = [setting for setting, value in settings[:1] if value is None]
-    named = _settings(name, settings[len(positional) :], ())
+    named = _settings(name, REDUCTIONS[name], settings[len(positional) :], ())
     if positional:
         named["n_components"] = _value(positional[0])
     if not isinstance(named.get("n_components"), int):
@@ -101,11 +127,10 @@ def _parts(text: str) -> tuple[str, list[tuple[str, str | None]]]:
 
 
 def _settings(
-    name: str, settings: list[tuple[str, str | None]], presets: Sequence[str]
+    name: str, maker: Any, settings: list[tuple[str, str | None]], presets: Sequence[str]
 ) -> dict[str, Any]:
     """Return keyword arguments, each checked to be a setting of what `name` stands for."""
-    made: Any = {**ESTIMATORS, **REDUCTIONS}[name]
-    known = [item.name for item in fields(made) if item.init]
+    known = [item.name for item in fields(maker) if item.init]
     for setting, value in settings:
         if setting not in known:
             raise ValueError(unknown(f"setting of {name}", setting, [*known, *presets]))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,4 +62,20 @@ def test_the_public_surface_is_what_it_says():
     for name in mitools.__all__:
         assert getattr(mitools, name) is not None
     assert mitools.__version__[0].isdigit()
-    assert len(mitools.__all__) < 25
+    assert set(mitools.__all__) <= set(dir(mitools))
+    with pytest.raises(AttributeError, match="no attribute 'KGS'"):
+        _ = mitools.KGS
+    with pytest.raises(AttributeError, match="no attribute 'KGS'"):
+        _ = mitools.estimators.KGS
+
+
+def test_the_further_estimators_are_imported_when_asked_for():
+    code = "import mitools, sys; before = 'scipy.spatial' in sys.modules; mitools.Mixed();"
+    assert (
+        python(code + "print(before, 'mitools.estimators.mixed' in sys.modules)") == "False True"
+    )
+
+
+def test_every_public_name_is_on_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "mitools.md").read_text()
+    assert [name for name in mitools.__all__ if f"{name}" not in page] == ["__version__"]

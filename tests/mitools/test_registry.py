@@ -2,7 +2,9 @@
 
 import pytest
 
+import mitools
 from mitools import EDGE, KSG, PCA, RandomProjection, Reduced, parse_estimator
+from mitools.registry import ESTIMATORS
 
 KNOWN = {
     "ksg": KSG(),
@@ -21,6 +23,17 @@ KNOWN = {
     "edge:semirobust+pca:2": Reduced(EDGE.semirobust(), PCA(2)),
     "edge+random:6,seed=1": Reduced(EDGE(), RandomProjection(6, seed=1)),
     "edge+random:n_components=6": Reduced(EDGE(), RandomProjection(6)),
+    "auto": mitools.Auto(),
+    "auto:seed=3": mitools.Auto(seed=3),
+    "canonical:leading=2": mitools.Canonical(leading=2),
+    "copula": mitools.GaussianCopula(),
+    "gaussian": mitools.Gaussian(),
+    "geometric:n_splits=1": mitools.Geometric(n_splits=1),
+    "labels:method=ross": mitools.Labels(method="ross"),
+    "mixed:k=3+pca:2": Reduced(mitools.Mixed(k=3), PCA(2)),
+    "noisy:sigma=0.2,bound=upper": mitools.NoisyBounds(sigma=0.2, bound="upper"),
+    "plugin:correction=miller_madow": mitools.PlugIn(correction="miller_madow"),
+    "sliced:n_slices=20,base=edge": mitools.Sliced(n_slices=20, base=EDGE()),
 }
 
 
@@ -51,3 +64,17 @@ def test_text_becomes_the_estimator(text):
 def test_mistakes_name_the_nearest(text, message):
     with pytest.raises(ValueError, match=message):
         parse_estimator(text)
+
+
+def test_every_estimator_has_a_text_and_a_repr_that_makes_it_again():
+    conditional = {"ConditionalKSG"}  # needs its Z
+    classes = {name for name in mitools.estimators.__all__ if name[0].isupper()}
+    assert set(ESTIMATORS.values()) == classes - conditional
+    for estimator in KNOWN.values():
+        text = repr(estimator)
+        if "EDGE." not in text:
+            assert (
+                eval(text, vars(mitools) | {n: getattr(mitools, n) for n in classes}) == estimator
+            )
+    assert repr(mitools.Sliced()) == "Sliced()"
+    assert repr(mitools.Labels(k=5, method="ross")) == "Labels(k=5, method='ross')"
