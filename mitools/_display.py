@@ -6,7 +6,8 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mitools.base import amount
+from mitools._resampling import fitted_p_value, p_value, tail_text
+from mitools.base import amount, in_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ __all__ = ["html", "summary", "to_dict", "to_frame"]
 
 def summary(assessment: Assessment) -> str:
     """Return the verdict, the numbers and the reasons, in a few lines."""
-    lines = [f"I = {amount(assessment.value)}: {assessment.verdict}"]
+    lines = [f"I = {amount(assessment.value, assessment.unit)}: {assessment.verdict}"]
     lines += [f"  {name:<12}{text}" for name, text in _rows(assessment)]
     lines += [f"  - {reason}" for reason in assessment.reasons]
     return "\n".join(lines)
@@ -32,7 +33,8 @@ def html(assessment: Assessment) -> str:
         for name, text in _rows(assessment)
     )
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in assessment.reasons)
-    head = f"I = {escape(amount(assessment.value))}: <b>{escape(assessment.verdict)}</b>"
+    value = escape(amount(assessment.value, assessment.unit))
+    head = f"I = {value}: <b>{escape(assessment.verdict)}</b>"
     return f"<div><p>{head}</p><table>{rows}</table><ul>{reasons}</ul></div>"
 
 
@@ -47,6 +49,7 @@ def to_dict(assessment: Assessment) -> dict[str, Any]:
         "null_sd_nats": assessment.null_sd,
         "null_nats": [float(value) for value in assessment.null],
         "p_value": assessment.p_value,
+        "fitted_p_value": assessment.fitted_p_value,
         "n_permutations": len(assessment.null),
         "excess_nats": assessment.excess,
         "headroom": assessment.headroom,
@@ -63,10 +66,11 @@ def to_dict(assessment: Assessment) -> dict[str, Any]:
             "null_mean_nats": check.null_mean,
             "null_sd_nats": check.null_sd,
             "p_value": check.p_value,
+            "fitted_p_value": check.fitted_p_value,
             "n_permutations": check.n_permutations,
         },
     }
-    plain: dict[str, Any] = _plain(record)
+    plain: dict[str, Any] = _plain(in_unit(record, assessment.unit))
     return plain
 
 
@@ -83,6 +87,7 @@ def to_frame(assessment: Assessment) -> pd.DataFrame:
         "null_mean_nats": assessment.null_mean,
         "null_sd_nats": assessment.null_sd,
         "p_value": assessment.p_value,
+        "fitted_p_value": assessment.fitted_p_value,
         "excess_nats": assessment.excess,
         "ceiling_nats": assessment.estimate.ceiling,
         "low_nats": assessment.interval[0],
@@ -103,40 +108,44 @@ def to_frame(assessment: Assessment) -> pd.DataFrame:
                 "bits": part.bits,
                 "null_mean_nats": float(null.mean()),
                 "null_sd_nats": float(null.std(ddof=1)) if len(null) > 1 else 0.0,
-                "p_value": float((1 + (null >= part.value).sum()) / (1 + len(null))),
+                "p_value": p_value(null, part.value),
+                "fitted_p_value": fitted_p_value(null, part.value),
                 "excess_nats": part.value - float(null.mean()),
                 "ceiling_nats": part.ceiling,
                 "estimator": str(part.estimator),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([in_unit(row, assessment.unit) for row in rows])
 
 
 def _rows(assessment: Assessment) -> list[tuple[str, str]]:
     """Return the lines of a summary, as (name, text)."""
     estimate, full, check = assessment.estimate, assessment.saturation, assessment.cross_check
+    unit = assessment.unit
     labels = f", {len(estimate.parts)} labels" if estimate.parts else ""
     rows = [
         ("estimator", f"{estimate.estimator}, n = {estimate.n_samples}{labels}"),
         (
             "ceiling",
-            f"{amount(estimate.ceiling)}, {full.fraction_of_ceiling:.0%} of it reached"
+            f"{amount(estimate.ceiling, unit)}, {full.fraction_of_ceiling:.0%} of it reached"
+            + (" (the entropy of the discrete side)" if estimate.ceiling_is_entropy else "")
             if math.isfinite(estimate.ceiling)
             else "none",
         ),
         (
             "null",
-            f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} nats over "
-            f"{len(assessment.null)} shuffled pairings, p = {assessment.p_value:.2g}",
+            f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} {unit} over "
+            f"{len(assessment.null)} shuffled pairings, p = {assessment.p_value:.2g}, fitted tail "
+            f"{tail_text(assessment.fitted_p_value)}",
         ),
-        ("excess", f"{amount(assessment.excess)} above the null"),
+        ("excess", f"{amount(assessment.excess, unit)} above the null"),
     ]
     if not math.isnan(assessment.interval[0]):
         low, high = assessment.interval
         rows.append(
             (
                 "interval",
-                f"{low:.3f} to {high:.3f} nats, {assessment.confidence:.0%}, of the expected "
+                f"{low:.3f} to {high:.3f} {unit}, {assessment.confidence:.0%}, of the expected "
                 "estimate, not of I",
             )
         )
@@ -153,7 +162,7 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
             (
                 "cross-check",
                 f"{check.estimate.estimator}: {amount(check.estimate.value)}, null "
-                f"{check.null_mean:.3f}, p = {check.p_value:.2g}",
+                f"{check.null_mean:.3f}, fitted tail {tail_text(check.fitted_p_value)}",
             )
         )
     return rows

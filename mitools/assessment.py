@@ -7,7 +7,9 @@ have infinite information, which any finite sample turns into a number near that
 asks, in order:
 
 1. *Is there any dependence?* Pairs are permuted within labels. The p value is
-   :math:`(1 + \#\{null \ge observed\}) / (1 + B)`, never 0.
+   :math:`(1 + \#\{null \ge observed\}) / (1 + B)`, never 0; the tail of a law fitted to the
+   permutations must leave the value out as well, so that false alarms are about one in a
+   thousand data sets.
 2. *How much of the value is there without dependence?* Excess = value - mean of the null.
 3. *Can the value say how much?* Ceiling, occupied cells, other settings of the same estimator,
    fewer samples, and a second estimator of another kind must all leave it where it is.
@@ -29,7 +31,12 @@ from scipy.special import stdtrit
 
 from mitools import _display
 from mitools._arrays import Part, paired_samples, split_by_label
-from mitools._resampling import permuted_estimates, thinned_estimates
+from mitools._resampling import (
+    fitted_p_value,
+    p_value,
+    permuted_estimates,
+    thinned_estimates,
+)
 from mitools.base import Estimate, Matrix, MutualInformationEstimator
 from mitools.estimators import EDGE, KSG
 from mitools.estimators.released import ReleasedEDGE
@@ -42,9 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Assessment", "assess"]
 
-#: The cross-check only has to tell dependence from none, so it gets at most this many
+#: The cross-check's own null only has to be known roughly, so it gets at most this many
 #: permutations.
-CROSS_CHECK_PERMUTATIONS = 50
+CROSS_CHECK_PERMUTATIONS = 10
 
 #: Quarters of the sample drawn, to see where the value goes as n grows.
 QUARTERS = 8
@@ -66,6 +73,7 @@ class Assessment:
         null: Estimates of pairs permuted within labels, with shape (n_permutations,).
         null_parts: The same for each label (empty without labels).
         p_value: (1 + permutations at least as large) / (1 + permutations); never 0.
+        fitted_p_value: Tail of a law fitted to the permutations, which may fall far below that.
         interval: Half-sampling interval of the expected estimate, not of I; NaN where the labels
             have too few samples to be halved.
         confidence: Its confidence level.
@@ -81,6 +89,7 @@ class Assessment:
     null: Matrix = field(compare=False)
     null_parts: Mapping[Hashable, Matrix] = field(compare=False)
     p_value: float
+    fitted_p_value: float
     interval: tuple[float, float]
     confidence: float
     saturation: Saturation
@@ -94,6 +103,11 @@ class Assessment:
     def value(self) -> float:
         """The estimate, in nats."""
         return self.estimate.value
+
+    @property
+    def unit(self) -> str:
+        """What the values are in: "nats", but for estimators of something else."""
+        return self.estimate.unit
 
     @property
     def bits(self) -> float:
@@ -129,8 +143,9 @@ class Assessment:
         return self.summary()
 
     def __repr__(self) -> str:
+        bits = f" = {self.bits:.3f} bits" if self.unit == "nats" else ""
         return (
-            f"Assessment({self.value:.3f} nats = {self.bits:.3f} bits, null {self.null_mean:.3f} "
+            f"Assessment({self.value:.3f} {self.unit}{bits}, null {self.null_mean:.3f} "
             f"+- {self.null_sd:.3f}, p={self.p_value:.2g}: {self.verdict})"
         )
 
@@ -170,10 +185,12 @@ def assess(
         given: Discrete labels, with shape (n,). Permutations and subsets stay within them.
         estimator: What is assessed; `KSG()` when not given.
         n_permutations: Shuffled pairings of the null. Dependence is claimed at p <= 0.01, or at
-            the smallest p that so few permutations can reach.
-        cross_check: A second estimator; "auto" takes EDGE for KSG and KSG for all others (on 4
-            principal coordinates when a side is wider than 8); None runs none, and then no
-            magnitude is called usable.
+            the smallest p that so few permutations can reach, if the law fitted to them agrees
+            (p <= 0.0003).
+        cross_check: A second estimator. "auto" takes one of another kind: EDGE for KSG and for
+            labels, Mixed for EDGE on discrete sides, and KSG for all others (on 4 principal
+            coordinates when a side is wider than 8). None runs none, and then no magnitude is
+            called usable.
         n_halves: Half-samples drawn for the interval; at least 2.
         sweep: Whether to repeat the estimate under nearby settings.
         confidence: Level of the interval, between 0 and 1.
@@ -199,7 +216,7 @@ def assess(
     x, y = paired_samples(x, y)
     parts = split_by_label(x, y, given)
     estimate = estimate_parts(parts, estimator)
-    second = _second(estimator, cross_check, max(x.shape[1], y.shape[1]))
+    second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
         null, null_parts = permuted_estimates(estimator, parts, n_permutations, _stream(seed, 0))
@@ -209,7 +226,8 @@ def assess(
     evidence = Evidence(
         estimate=estimate,
         null_mean=float(null.mean()),
-        p_value=_p_value(null, estimate.value),
+        p_value=p_value(null, estimate.value),
+        fitted_p_value=fitted_p_value(null, estimate.value),
         n_permutations=n_permutations,
         half_width=(interval[1] - interval[0]) / 2,
         saturation=_saturation(estimate),
@@ -223,6 +241,7 @@ def assess(
         null=null,
         null_parts={} if given is None else null_parts,
         p_value=evidence.p_value,
+        fitted_p_value=evidence.fitted_p_value,
         interval=interval,
         confidence=confidence,
         saturation=evidence.saturation,
@@ -252,17 +271,16 @@ def _check_settings(
             f'`cross_check` must be "auto", None or an estimator such as EDGE(), got '
             f"{cross_check!r}."
         )
+    if isinstance(cross_check, MutualInformationEstimator) and not cross_check.comparable:
+        raise ValueError(
+            f"`cross_check` is {cross_check}, which measures something of its own and confirms no "
+            'value of another estimator. Take KSG() or EDGE(), or leave it to "auto".'
+        )
 
 
 def _stream(seed: int, purpose: int) -> np.random.Generator:
     """Return a generator for each purpose, so that changing one leaves the others alone."""
     return np.random.default_rng([seed, purpose])
-
-
-def _p_value(null: Matrix, value: float) -> float:
-    # Sums over labels are rounded: a permutation that changes nothing must count as a tie.
-    rounding = 1e-12 * max(1.0, abs(value))
-    return float((1 + (null >= value - rounding).sum()) / (1 + len(null)))
 
 
 def _saturation(estimate: Estimate) -> Saturation:
@@ -298,18 +316,33 @@ def _subsets(
 
 
 def _second(
-    estimator: MutualInformationEstimator,
+    estimate: Estimate,
     cross_check: MutualInformationEstimator | Literal["auto"] | None,
     width: int,
 ) -> MutualInformationEstimator | None:
+    """Return the estimator that is asked as well: for "auto", one of another kind."""
     if cross_check != "auto":
         return cross_check
-    if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind of estimator
-        inner = _second(estimator.estimator, "auto", 1)
+    discrete = np.isfinite(estimate.entropy)
+    other = _of_another_kind(estimate.estimator, discrete)
+    if other is None or width <= WIDE or isinstance(other, EDGE | Reduced):
+        return other
+    return Reduced(other, PCA(PRINCIPAL))
+
+
+def _of_another_kind(
+    estimator: MutualInformationEstimator, discrete: bool
+) -> MutualInformationEstimator | None:
+    if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind
+        inner = _of_another_kind(estimator.estimator, discrete)
         return None if inner is None else replace(estimator, estimator=inner)
-    if isinstance(estimator, KSG):
-        return EDGE()
-    return KSG() if width <= WIDE else Reduced(KSG(), PCA(PRINCIPAL))
+    if not estimator.comparable:
+        return None
+    if discrete and isinstance(estimator, EDGE):
+        from mitools.estimators.mixed import Mixed  # here: it is slow to import
+
+        return Mixed()
+    return EDGE() if discrete or isinstance(estimator, KSG) else KSG()
 
 
 def _cross_check(
@@ -329,7 +362,8 @@ def _cross_check(
         estimate=estimate,
         null_mean=float(null.mean()),
         null_sd=float(null.std(ddof=1)) if len(null) > 1 else 0.0,
-        p_value=_p_value(null, estimate.value),
+        p_value=p_value(null, estimate.value),
+        fitted_p_value=fitted_p_value(null, estimate.value),
         n_permutations=n_permutations,
     )
 
