@@ -1,14 +1,12 @@
-"""How networks are trained: one plain loop for regular and adversarial training."""
+"""How networks are trained and scored: one plain loop for regular and adversarial training."""
 
+from robustsplit.training.evaluation import accuracy, check_logits, derive_seed, perturbed
 from robustsplit.training.loop import (
     DivergedError,
     EpochLog,
     Recipe,
-    accuracy,
     build_optimizer,
-    derive_seed,
     fit,
-    perturbed,
     train_epoch,
 )
 from robustsplit.training.store import MemoryStore, StoreLike
@@ -21,6 +19,7 @@ __all__ = [
     "StoreLike",
     "accuracy",
     "build_optimizer",
+    "check_logits",
     "derive_seed",
     "fit",
     "perturbed",

@@ -12,35 +12,35 @@ threads).
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from math import cos, isfinite, pi
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from mitools.messages import unknown
 from robustsplit.attacks import Attack, as_attack
 from robustsplit.attacks.logits import LogitModel
 from robustsplit.data import ImageData, as_image_data
-from robustsplit.network.models import eval_mode
 from robustsplit.results import AccuracyRecord
+from robustsplit.training.evaluation import (
+    accuracy,
+    check_logits,
+    derive_seed,
+    place,
+    torch_seeded,
+)
 from robustsplit.training.store import StoreLike, pack_optimizer, unpack_optimizer
 
 __all__ = [
     "DivergedError",
     "EpochLog",
     "Recipe",
-    "accuracy",
     "build_optimizer",
-    "derive_seed",
     "fit",
-    "perturbed",
     "train_epoch",
 ]
 
@@ -148,10 +148,13 @@ def fit(
 
     Raises:
         DivergedError: When the loss becomes NaN or infinite.
-        ValueError: When the store holds a training of this key with other settings.
+        TypeError: When the model returns no logits.
+        ValueError: For labels outside the logits, and when the store holds a training of this key
+            with other settings.
     """
     train, attack = as_image_data(train), None if attack is None else as_attack(attack)
     validation = None if validation is None else as_image_data(validation)
+    check_logits(model, *(part for part in (train, validation) if part is not None))
     chosen = _trainable(model) if parameters is None else list(parameters)
     optimizer = build_optimizer(chosen, recipe)
     settings = {"recipe": asdict(recipe), "seed": seed, "attack": as_attack(attack).describe()}
@@ -209,15 +212,15 @@ def train_epoch(
         stage: See `derive_seed`.
         trial: See `derive_seed`.
     """
-    device = _device(model)
+    device, dtype = place(model)
     steps = -(-len(train) // recipe.batch_size)
     order = derive_seed(seed, f"{stage}/order", trial, epoch)
     logits = LogitModel(model, (0, int(train.labels.max())))
     total = 0.0
     model.train()
-    with _torch_seeded(derive_seed(seed, f"{stage}/torch", trial, epoch), device):
+    with torch_seeded(derive_seed(seed, f"{stage}/torch", trial, epoch), device):
         for step, batch in enumerate(train.batches(recipe.batch_size, shuffle_seed=order)):
-            inputs, labels = (tensor.to(device) for tensor in batch)
+            inputs, labels = batch[0].to(device, dtype), batch[1].to(device)
             if attack is not None:
                 at = derive_seed(seed, f"{stage}/attack", trial, epoch, step)
                 inputs = attack.perturb(model, inputs, labels, seed=at)
@@ -235,58 +238,6 @@ def train_epoch(
                 )
             total += loss.item() * len(labels)
     return total / len(train)
-
-
-def accuracy(
-    model: nn.Module, data: Any, *, attack: Any = None, batch_size: int = 256, seed: int = 0
-) -> AccuracyRecord:
-    """Return how many inputs the model classifies rightly, in eval mode, under an attack on it.
-
-    Args:
-        model: The network; left as found.
-        data: `ImageData`, a pair (inputs, labels), a Dataset or a DataLoader.
-        attack: Run against this very network (adaptive); None scores the inputs as they are.
-        batch_size: Images at a time.
-        seed: Of the attack's random starts, which also depend on the batch.
-    """
-    data, attack = as_image_data(data), as_attack(attack)
-    device = _device(model)
-    logits = LogitModel(model, (0, int(data.labels.max())))
-    rights = []
-    with eval_mode(model):
-        for inputs, labels in _attacked(model, data, attack, batch_size, seed):
-            with torch.no_grad():
-                answers = logits(inputs.to(device)).argmax(dim=1)
-            rights.append(answers.cpu() == labels)
-    right = torch.cat(rights)
-    correct = torch.bincount(data.labels[right], minlength=data.n_classes).tolist()
-    by_class = {
-        name: (hits, count)
-        for hits, (name, count) in zip(correct, data.counts.items(), strict=True)
-        if count
-    }
-    return AccuracyRecord(int(right.sum()), len(data), attack.label, by_class)
-
-
-def perturbed(
-    model: nn.Module, data: Any, attack: Any, *, batch_size: int = 256, seed: int = 0
-) -> ImageData:
-    """Return the data with every input replaced by the attack's answer for `model`."""
-    data, attack = as_image_data(data), as_attack(attack)
-    with eval_mode(model):
-        pairs = list(_attacked(model, data, attack, batch_size, seed))
-    inputs = torch.cat([inputs.cpu() for inputs, _ in pairs])
-    return ImageData(inputs, data.labels, data.classes, data.name)
-
-
-def derive_seed(seed: int, stage: str, trial: int = 0, epoch: int = 0, batch: int = 0) -> int:
-    """Return the seed of one piece of work: 63 bits of NumPy's SeedSequence of all five.
-
-    Different pieces get unrelated streams, and each can be redone without the ones before it.
-    `stage` enters by its CRC-32.
-    """
-    entropy = [seed, zlib.crc32(stage.encode()), trial, epoch, batch]
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
@@ -337,23 +288,6 @@ def _resumed(
     ]
 
 
-def _attacked(
-    model: nn.Module, data: ImageData, attack: Attack, batch_size: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    device = _device(model)
-    for index, (inputs, labels) in enumerate(data.batches(batch_size)):
-        at = derive_seed(seed, "evaluation", batch=index)
-        yield attack.perturb(model, inputs.to(device), labels.to(device), seed=at), labels
-
-
-@contextmanager
-def _torch_seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators, which dropout uses, and restore them afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
 def _finite(optimizer: torch.optim.Optimizer) -> bool:
     """Whether every trained parameter is finite; one pass over them, as cheap as a step."""
     with torch.no_grad():
@@ -363,10 +297,6 @@ def _finite(optimizer: torch.optim.Optimizer) -> bool:
 
 def _trainable(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def _tell(listener: Callable[[EpochLog], None] | None, log: EpochLog) -> None:

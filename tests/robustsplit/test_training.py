@@ -182,3 +182,52 @@ def test_unknown_settings_are_named():
         Recipe(optimizer="adams")
     with pytest.raises(ValueError, match="No schedule"):
         Recipe(schedule="linear")
+
+
+class Answering(nn.Module):
+    """A net that gives its logits in some other way."""
+
+    def __init__(self, answer) -> None:
+        super().__init__()
+        self.net, self.answer = nn.Linear(4, 3), answer
+
+    def forward(self, inputs):
+        return self.answer(self.net(inputs))
+
+
+@pytest.mark.parametrize("answer", [lambda z: (z, z), lambda z: {"out": z}])
+def test_tuples_and_dicts_are_refused_before_training(data, answer):
+    with pytest.raises(TypeError, match="SelectOutput"):
+        fit(Answering(answer), data, recipe=Recipe(epochs=1))
+
+
+def test_validation_labels_outside_the_logits_are_named_before_training(data):
+    net, told = network(), []
+    wide = ImageData(data.inputs, data.labels + 1)
+    before = bits(net)
+    with pytest.raises(ValueError, match="Got label 3, but the model has 3 classes"):
+        fit(net, data, recipe=Recipe(epochs=1), validation=wide, on_epoch=told.append)
+    assert bits(net) == before and not told
+
+
+def test_loaders_and_double_precision(data):
+    pairs = torch.utils.data.TensorDataset(data.inputs, data.labels)
+    loader = torch.utils.data.DataLoader(pairs, batch_size=32)
+    recipe = Recipe(epochs=1, batch_size=16)
+    one, two = network(), network()
+    assert fit(one, loader, recipe=recipe, attack=ATTACK) == fit(
+        two, data, recipe=recipe, attack=ATTACK
+    )
+    assert bits(one) == bits(two)
+    double = network().double()
+    logs = fit(double, data, recipe=recipe, attack=ATTACK, validation=loader)
+    assert np.isfinite(logs[0].loss) and logs[0].validation.n == 90
+    assert perturbed(double, data, ATTACK).inputs.dtype == torch.float32
+
+
+def test_rounding_beyond_the_bounds_is_taken_back(data):
+    def careless(model, inputs, labels):
+        return torch.ones_like(inputs) + 1e-7
+
+    found = perturbed(network(), data, careless)
+    assert float(found.inputs.max()) == 1.0
