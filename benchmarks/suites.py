@@ -93,7 +93,7 @@ class Mixture:
             self.shares, self.means[:, part], self.covariances[:, part, part], strict=True
         ):
             root = np.linalg.cholesky(covariance)
-            scaled = np.linalg.solve(root, (rows - mean).T)
+            scaled = np.linalg.inv(root) @ (rows - mean).T
             constant = np.log(np.diag(root)).sum() + 0.5 * len(mean) * np.log(2 * np.pi)
             columns.append(np.log(share) - 0.5 * (scaled**2).sum(axis=0) - constant)
         return logsumexp(columns, axis=0)

@@ -366,8 +366,10 @@ def _choose(candidates: Iterator[_Row]) -> Explanation:
     first, table, best, limit = rows[0], [], 0, 0.0
     for place, row in enumerate(rows):
         above = float(row.terms.mean() - first.terms.mean())
-        error = float((row.terms - first.terms).std()) / np.sqrt(len(row.terms))
-        error = max(error, row.floor, first.floor) if place else 0.0
+        # The copula is not the mean of its shares, and they say too little of its error: the
+        # candidate's own is the least that counts.
+        spread = max(float((row.terms - first.terms).std()), float(row.terms.std()))
+        error = max(spread / np.sqrt(len(row.terms)), row.floor, first.floor) if place else 0.0
         if above - EVIDENCE * error > limit:
             best, limit = place, above - EVIDENCE * error
         errors = above / error if error > 0 else 0.0
