@@ -13,37 +13,31 @@ and for connectivity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
 from typing import Any, Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mitools.base import MutualInformationEstimator
 from mitools.messages import unknown
-from robustsplit.analysis.connectivity import connectivity
-from robustsplit.attacks import Attack, as_attack
-from robustsplit.data import DataSplits, ImageData
+from robustsplit.analysis.threat import Threat
+from robustsplit.analysis.trials import TrialStore, run_settings
+from robustsplit.attacks import as_attack
+from robustsplit.data import DataSplits
 from robustsplit.network import Split, unwrap
-from robustsplit.results import AccuracyRecord, EpochRecord, Profile, RhoResult, Trial
+from robustsplit.results import AccuracyRecord, EpochRecord, RhoResult, Trial
 from robustsplit.training import (
     MemoryStore,
     Recipe,
     StoreLike,
-    accuracy,
     build_optimizer,
-    derive_seed,
-    perturbed,
+    check_logits,
     train_epoch,
 )
-from robustsplit.training.store import pack_optimizer, unpack_optimizer
 
 __all__ = ["learn_rho"]
-
-Listener = Callable[[dict[str, Any]], None]
 
 
 def learn_rho(
@@ -65,7 +59,7 @@ def learn_rho(
     seed: int = 0,
     store: StoreLike | None = None,
     key: str = "algorithm1",
-    progress: Listener | None = None,
+    progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> RhoResult:
     """Run Algorithm 1 for one cut.
 
@@ -99,40 +93,86 @@ def learn_rho(
         Every I_{j,t} and Acc_t^e, and the accuracies around them.
 
     Raises:
+        TypeError: For data that are no `DataSplits`, or a network that returns no logits.
+        ValueError: For labels outside the logits, settings that make no sense, and a store of
+            another run.
         FrozenDriftError: If f_a changed, which would be a bug.
         DivergedError: When a training loss becomes NaN; what was finished stays in the store.
     """
-    _check(trials, epochs, tolerance, inputs, protocol)
+    _check(data, trials, epochs, tolerance, inputs, protocol)
+    tell = progress or (lambda event: None)
+    recipe = replace(recipe, epochs=epochs)
+    for network in (regular, robust):
+        check_logits(network, data.train, data.validation, data.test)
     attack = as_attack(attack)
-    run = _Run(
+    threat = Threat(
+        data=data,
         attack=attack,
         train_attack=attack if train_attack is None else as_attack(train_attack),
-        recipe=replace(recipe, epochs=epochs),
-        epochs=epochs,
-        tolerance=tolerance,
         inputs=inputs,
         protocol=protocol,
         measure={"estimator": estimator, **(measure or {})},
         seed=seed,
         stage=f"algorithm1/{split.at}",
-        store=MemoryStore() if store is None else store,
-        key=key,
-        progress=progress or (lambda event: None),
-    )
-    settings = run.settings(regular, robust, split)
+    ).against(robust)
+    settings = run_settings(threat, regular, robust, split.at, recipe, tolerance)
+    kept = TrialStore(MemoryStore() if store is None else store, key, settings)
+
     work = deepcopy(unwrap(robust))  # (f_a*, f_b*)
     cut = split.on(work)
-    scored = run.scored(robust, data)
-    base = run.baseline(regular, work, cut, scored, settings)
-    acc_star = base["validation"]["robust"]
+    for parameter in cut.trainable():
+        parameter.requires_grad_(True)  # f_b is trained even where it was handed over frozen
+    base = kept.baseline() or kept.save_baseline(threat.baseline(regular, work, cut))
+    acc_star = base["validation"]["robust"]  # Acc* = attacked accuracy of F*
 
-    done = []
+    done: list[Trial] = []
     for t in range(trials):  # for t = 1, ..., T
-        cut.load_f_b(unwrap(regular))  # f_b <- the regular network's
-        done.append(run.trial(t, work, cut, scored, acc_star, settings))
-        run.progress({"event": "trial", "trial": t + 1, "trials": trials})
+        trial = kept.trial(t)
+        if trial is None:
+            cut.load_f_b(unwrap(regular))  # initialise f_b with the regular weights
+            optimizer = build_optimizer(cut.trainable(), recipe)
+            best, seen = kept.resume(t, cut, optimizer)
+            with cut.frozen() as f_a:  # freeze f_a*
+                for e in range(len(seen) + 1, epochs + 1):  # for e = 1, ..., E
+                    if seen and converged(seen[-1].validation, acc_star, tolerance):
+                        break  # stop when Acc* - Acc_t^e <= k
+                    loss = train_epoch(  # train f_b on attacked data
+                        work,
+                        optimizer,
+                        threat.train,
+                        recipe=recipe,
+                        epoch=e,
+                        attack=threat.on_the_fly,
+                        seed=seed,
+                        stage=threat.stage,
+                        trial=t,
+                    )
+                    acc = threat.accuracy(work, "validation", t, e)  # Acc_t^e
+                    if not seen or acc.correct > max(r.validation.correct for r in seen):
+                        best = kept.save_best(t, e, cut)
+                    seen.append(EpochRecord(e, loss, acc, f_a.check()))  # f_a* did not move
+                    kept.save_epochs(t, seen, cut, optimizer)
+                    tell(
+                        {
+                            "event": "epoch",
+                            "trial": t + 1,
+                            "epoch": e,
+                            "epochs": epochs,
+                            "loss": loss,
+                            "accuracy": acc.percent,
+                            "goal": acc_star.percent - tolerance,
+                        }
+                    )
+            cut.load_f_b(best)  # where it stopped; the best epoch if it did not converge
+            # I_{j,t} = sum_y pi(y) I(f^(j-1); f^(j) given y), for j > a
+            test, clean, profile = threat.measured(work, cut, t, progress=tell)
+            met = converged(seen[-1].validation, acc_star, tolerance)
+            trial = Trial(t, tuple(seen), met, profile, test, clean)
+            kept.save_trial(trial, best)
+        done.append(trial)
+        tell({"event": "trial", "trial": t + 1, "trials": trials})
 
-    return RhoResult(
+    return RhoResult(  # rho_j = min over t of I_{j,t}, and Acc~: views, RhoResult.rho(...)
         cut=split.name,
         f_a=split.f_a,
         f_b=split.f_b,
@@ -141,283 +181,25 @@ def learn_rho(
         acc_sr=base["attacked"]["semirobust"],
         clean=base["clean"],
         attacked=base["attacked"],
-        trials=tuple(done),  # rho_j = min over t of I_{j,t}: RhoResult.rho()
+        trials=tuple(done),
         settings={**settings, "trials": trials, "at": split.at},
-        warnings=tuple(run.warnings(split, base, done)),
+        warnings=(*split.check(), *_warnings(protocol, tolerance, base["attacked"], done)),
     )
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """The three parts as they are attacked: fresh each time (adaptive), or stored (static)."""
-
-    data: DataSplits
-    train: ImageData
-    validation: ImageData
-    test: ImageData
+def converged(acc: AccuracyRecord, acc_star: AccuracyRecord, tolerance: float) -> bool:
+    """Whether Acc* - Acc <= k, one-sided; 1e-9 for the rounding of percentages."""
+    return acc_star.percent - acc.percent <= tolerance + 1e-9
 
 
-@dataclass(frozen=True)
-class _Run:
-    """The settings of one run, and the steps that use them."""
-
-    attack: Attack
-    train_attack: Attack
-    recipe: Recipe
-    epochs: int
-    tolerance: float
-    inputs: str
-    protocol: str
-    measure: Mapping[str, Any]
-    seed: int
-    stage: str
-    store: StoreLike
-    key: str
-    progress: Listener
-
-    def trial(
-        self,
-        t: int,
-        work: nn.Module,
-        cut: Split,
-        scored: _Scored,
-        acc_star: AccuracyRecord,
-        settings: dict[str, Any],
-    ) -> Trial:
-        """Train f_b for up to E epochs with f_a* frozen, then measure; load what was done."""
-        key = f"{self.key}/trial{t}"
-        saved = self._load(f"{key}/result", settings)
-        if saved is not None:
-            return Trial.from_dict(saved["record"]["trial"])
-        optimizer = build_optimizer(cut.trainable(), self.recipe)
-        best, records = self._resumed(key, cut, optimizer, settings)
-        with cut.frozen() as f_a:
-            while not self._over(records, acc_star):  # for e = 1, ..., E, until converged
-                epoch = len(records) + 1
-                loss = train_epoch(
-                    work,
-                    optimizer,
-                    scored.train,
-                    recipe=self.recipe,
-                    epoch=epoch,
-                    attack=self.train_attack if self.protocol == "adaptive" else None,
-                    seed=self.seed,
-                    stage=self.stage,
-                    trial=t,
-                )
-                acc = self._accuracy(work, scored.validation, "validation", t, epoch)  # Acc_t^e
-                if not records or acc.correct > max(r.validation.correct for r in records):
-                    best = cut.f_b_state()
-                    self.store.save(f"{key}/best", best, {"settings": settings, "epoch": epoch})
-                records.append(EpochRecord(epoch, loss, acc, f_a.check()))
-                self._save_epoch(key, cut, optimizer, records, settings)
-                self.progress(
-                    {
-                        "event": "epoch",
-                        "trial": t + 1,
-                        "epoch": epoch,
-                        "epochs": self.epochs,
-                        "loss": loss,
-                        "accuracy": acc.percent,
-                        "goal": acc_star.percent - self.tolerance,
-                    }
-                )
-        cut.load_f_b(best)  # where it stopped; the best epoch if it did not converge
-        test, profile = self._measured(work, cut, scored, t)  # I_{j,t}
-        trial = Trial(
-            index=t,
-            epochs=tuple(records),
-            converged=self._converged(records[-1].validation, acc_star),
-            profile=profile,
-            test=test,
-            clean=accuracy(work, scored.data.test),
+def _check(
+    data: Any, trials: int, epochs: int, tolerance: float, inputs: str, protocol: str
+) -> None:
+    if not isinstance(data, DataSplits):
+        raise TypeError(
+            f"`data` must be DataSplits(train, validation, test), got {type(data).__name__}. "
+            "robustsplit.data.split divides one data set into the three."
         )
-        self.store.save(f"{key}/result", best, {"settings": settings, "trial": asdict(trial)})
-        return trial
-
-    def scored(self, robust: nn.Module, data: DataSplits) -> _Scored:
-        """Return what is attacked: the data, or for the static protocol examples made once."""
-        if self.protocol == "adaptive":
-            return _Scored(data, data.train, data.validation, data.test)
-
-        def stored(part: str, attack: Attack) -> ImageData:
-            at = derive_seed(self.seed, f"{self.stage}/static/{part}")
-            return perturbed(robust, getattr(data, part), attack, seed=at)
-
-        return _Scored(
-            data,
-            stored("train", self.train_attack),
-            stored("validation", self.attack),
-            stored("test", self.attack),
-        )
-
-    def baseline(
-        self,
-        regular: nn.Module,
-        work: nn.Module,
-        cut: Split,
-        scored: _Scored,
-        settings: dict[str, Any],
-    ) -> dict[str, dict[str, AccuracyRecord]]:
-        """Return Acc*, Acc_sr and the regular net's accuracies; `work` enters as robust."""
-        saved = self._load(f"{self.key}/baseline", settings)
-        if saved is not None:
-            table = saved["record"]["accuracies"]
-            return {
-                kind: {name: AccuracyRecord.from_dict(entry) for name, entry in row.items()}
-                for kind, row in table.items()
-            }
-        found: dict[str, dict[str, AccuracyRecord]] = {
-            "validation": {},
-            "attacked": {},
-            "clean": {},
-        }
-        found["validation"]["robust"] = self._accuracy(work, scored.validation, "baseline")
-        for name in ("regular", "robust", "semirobust"):
-            model = regular if name == "regular" else work
-            if name == "semirobust":
-                cut.load_f_b(unwrap(regular))  # (f_a*, f_b)
-            found["attacked"][name] = self._accuracy(model, scored.test, f"test/{name}")
-            found["clean"][name] = accuracy(model, scored.data.test)
-        table = {k: {n: asdict(entry) for n, entry in row.items()} for k, row in found.items()}
-        self.store.save(f"{self.key}/baseline", {}, {"settings": settings, "accuracies": table})
-        return found
-
-    def settings(self, regular: nn.Module, robust: nn.Module, split: Split) -> dict[str, Any]:
-        """Return what results depend on, ready for JSON; a store of other settings is refused."""
-        measure = {name: _plain(value) for name, value in self.measure.items()}
-        return {
-            "cut": split.at,
-            "attack": self.attack.describe(),
-            "train_attack": self.train_attack.describe(),
-            "recipe": asdict(self.recipe),
-            "epochs": self.epochs,
-            "tolerance": self.tolerance,
-            "inputs": self.inputs,
-            "protocol": self.protocol,
-            "measure": measure,
-            "seed": self.seed,
-            "regular": _fingerprint(regular),
-            "robust": _fingerprint(robust),
-        }
-
-    def warnings(
-        self, split: Split, base: Mapping[str, Mapping[str, AccuracyRecord]], done: list[Trial]
-    ) -> list[str]:
-        """Return the sentences that a reader of the result must see."""
-        found = list(split.check())
-        if self.protocol == "static":
-            found.append(
-                "Static protocol: all attacked accuracies are on stored examples, crafted once on "
-                "the robust network. They are no robust accuracies."
-            )
-        missed = [trial.index + 1 for trial in done if not trial.converged]
-        if len(missed) == len(done):
-            found.append(
-                f"No trial came within {self.tolerance:g} percentage points of the robust "
-                "network, so rho, a minimum over converged trials, is undefined; other views of "
-                "it are shown."
-            )
-        elif missed:
-            found.append(f"{len(missed)} of {len(done)} trials did not converge and do not count.")
-        acc_star, acc_sr = base["attacked"]["robust"], base["attacked"]["semirobust"]
-        if self._converged(acc_sr, acc_star):
-            found.append(
-                f"(f_a*, f_b) is within {self.tolerance:g} points of the robust network before "
-                "any retraining, on the test split: this cut does not need Algorithm 1."
-            )
-        return found
-
-    def _over(self, records: list[EpochRecord], acc_star: AccuracyRecord) -> bool:
-        if not records:
-            return False
-        return len(records) >= self.epochs or self._converged(records[-1].validation, acc_star)
-
-    def _converged(self, acc: AccuracyRecord, acc_star: AccuracyRecord) -> bool:
-        """Whether Acc* - Acc <= k, one-sided; 1e-9 for the rounding of percentages."""
-        return acc_star.percent - acc.percent <= self.tolerance + 1e-9
-
-    def _accuracy(
-        self, model: nn.Module, part: ImageData, what: str, t: int = 0, epoch: int = 0
-    ) -> AccuracyRecord:
-        """Return accuracy under the threat: attacked now, or on examples stored before."""
-        if self.protocol == "static":
-            return replace(accuracy(model, part), attack=f"stored examples of {self.attack.label}")
-        at = derive_seed(self.seed, f"{self.stage}/{what}", t, epoch)
-        return accuracy(model, part, attack=self.attack, seed=at)
-
-    def _measured(
-        self, work: nn.Module, cut: Split, scored: _Scored, t: int
-    ) -> tuple[AccuracyRecord, Profile]:
-        """Return test accuracy and connectivity of f_b's pairs, on one and the same inputs."""
-        if self.protocol == "static":
-            attacked, label = scored.test, f"stored examples of {self.attack.label}"
-        else:
-            at = derive_seed(self.seed, f"{self.stage}/test", t)
-            attacked = perturbed(work, scored.data.test, self.attack, seed=at)
-            label = self.attack.label
-        test = replace(accuracy(work, attacked), attack=label)
-        adversarial = self.inputs == "adversarial"
-        profile = connectivity(
-            work,
-            scored.data.test,
-            [cut.f_a[-1], *cut.f_b],
-            attack=self.attack if adversarial else None,
-            attacked=attacked if adversarial else None,
-            seed=derive_seed(self.seed, f"{self.stage}/connectivity", t),
-            progress=lambda event: self.progress({**event, "trial": t + 1}),
-            **self.measure,
-        )
-        return test, replace(profile, settings={**profile.settings, "protocol": self.protocol})
-
-    def _load(self, key: str, settings: dict[str, Any]) -> dict[str, Any] | None:
-        saved = self.store.load(key)
-        if saved is None:
-            return None
-        before = saved["record"]["settings"]
-        changed = [name for name in settings if before.get(name) != settings[name]]
-        if changed:
-            raise ValueError(
-                f"The store holds {key!r} of a run with another {' and another '.join(changed)}. "
-                "Use another store or another key; nothing was overwritten."
-            )
-        return saved
-
-    def _resumed(
-        self,
-        key: str,
-        cut: Split,
-        optimizer: torch.optim.Optimizer,
-        settings: dict[str, Any],
-    ) -> tuple[dict[str, Tensor], list[EpochRecord]]:
-        """Bring f_b and its optimizer to the last finished epoch, if there is one.
-
-        The best weights may be one epoch ahead, when the run was killed between the two saves;
-        that epoch is then done again, with the same outcome.
-        """
-        state = self._load(f"{key}/state", settings)
-        best = self._load(f"{key}/best", settings)
-        if state is None or best is None:
-            return {}, []
-        unpack_optimizer(optimizer, state["tensors"])
-        weights = {n: v for n, v in state["tensors"].items() if not n.startswith("optimizer.")}
-        cut.load_f_b({name.removeprefix("f_b."): value for name, value in weights.items()})
-        return best["tensors"], [EpochRecord.from_dict(r) for r in state["record"]["epochs"]]
-
-    def _save_epoch(
-        self,
-        key: str,
-        cut: Split,
-        optimizer: torch.optim.Optimizer,
-        records: list[EpochRecord],
-        settings: dict[str, Any],
-    ) -> None:
-        tensors = {f"f_b.{name}": value for name, value in cut.f_b_state().items()}
-        record = {"settings": settings, "epochs": [asdict(record) for record in records]}
-        self.store.save(f"{key}/state", {**tensors, **pack_optimizer(optimizer)}, record)
-
-
-def _check(trials: int, epochs: int, tolerance: float, inputs: str, protocol: str) -> None:
     if trials < 1 or epochs < 1:
         raise ValueError(f"`trials` and `epochs` must be at least 1, got {trials} and {epochs}.")
     if not tolerance >= 0:
@@ -433,14 +215,26 @@ def _check(trials: int, epochs: int, tolerance: float, inputs: str, protocol: st
             raise ValueError(unknown(kind, value, known))
 
 
-def _fingerprint(model: nn.Module) -> str:
-    """Return 16 hexadecimal digits of a hash over all weights and buffers."""
-    digest = sha256()
-    for name, tensor in unwrap(model).state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+def _warnings(
+    protocol: str, tolerance: float, attacked: Mapping[str, AccuracyRecord], done: list[Trial]
+) -> Iterator[str]:
+    """Yield the sentences that a reader of the result must see."""
+    if protocol == "static":
+        yield (
+            "Static protocol: all attacked accuracies are on stored examples, crafted once on "
+            "the robust network. They are no robust accuracies."
+        )
+    missed = [trial for trial in done if not trial.converged]
+    if len(missed) == len(done):
+        yield (
+            f"No trial came within {tolerance:g} percentage points of the robust "
+            "network, so rho, a minimum over converged trials, is undefined; other views of "
+            "it are shown."
+        )
+    elif missed:
+        yield f"{len(missed)} of {len(done)} trials did not converge and do not count."
+    if converged(attacked["semirobust"], attacked["robust"], tolerance):
+        yield (
+            f"(f_a*, f_b) is within {tolerance:g} points of the robust network before "
+            "any retraining, on the test split: this cut does not need Algorithm 1."
+        )

@@ -203,7 +203,7 @@ def test_a_run_cut_at_any_save_ends_like_an_undisturbed_one(nets, blobs, optimiz
 
 
 def test_finished_work_is_loaded_not_redone(nets, blobs, monkeypatch):
-    from robustsplit.analysis import algorithm1
+    from robustsplit.analysis import algorithm1, threat
 
     store = MemoryStore()
     first = learn(nets, blobs, store=store)
@@ -212,7 +212,7 @@ def test_finished_work_is_loaded_not_redone(nets, blobs, monkeypatch):
         raise AssertionError("done again")
 
     monkeypatch.setattr(algorithm1, "train_epoch", forbidden)
-    monkeypatch.setattr(algorithm1, "connectivity", forbidden)
+    monkeypatch.setattr(threat, "connectivity", forbidden)
     again = learn(nets, blobs, store=store)
     assert text(again) == text(first)
 

@@ -1,0 +1,155 @@
+"""What Algorithm 1 keeps: each finished epoch and trial, found again after a kill.
+
+Keys: ``KEY/baseline``, and for each trial ``KEY/trialT/best`` (f_b of the best epoch),
+``.../state`` (f_b and its optimizer after the last epoch) and ``.../result``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustsplit.analysis.threat import Threat
+from robustsplit.network import Split, unwrap
+from robustsplit.results import AccuracyRecord, EpochRecord, Trial
+from robustsplit.training import Recipe, StoreLike
+from robustsplit.training.store import pack_optimizer, unpack_optimizer
+
+__all__ = ["TrialStore", "run_settings"]
+
+Accuracies = dict[str, dict[str, AccuracyRecord]]
+
+
+@dataclass(frozen=True)
+class TrialStore:
+    """A store as one run of Algorithm 1 uses it; a store of another run is refused.
+
+    Attributes:
+        store: Where things are kept.
+        key: Prefix of this run's keys.
+        settings: What its results depend on, ready for JSON.
+    """
+
+    store: StoreLike
+    key: str
+    settings: Mapping[str, Any]
+
+    def baseline(self) -> Accuracies | None:
+        """Return the accuracies around the trials, or None if they were never measured."""
+        saved = self._load("baseline")
+        if saved is None:
+            return None
+        return {
+            kind: {name: AccuracyRecord.from_dict(entry) for name, entry in row.items()}
+            for kind, row in saved["record"]["accuracies"].items()
+        }
+
+    def save_baseline(self, found: Accuracies) -> Accuracies:
+        """Keep the accuracies around the trials, and return them."""
+        table = {k: {n: asdict(entry) for n, entry in row.items()} for k, row in found.items()}
+        self._save("baseline", {}, accuracies=table)
+        return found
+
+    def trial(self, t: int) -> Trial | None:
+        """Return a finished trial, or None."""
+        saved = self._load(f"trial{t}/result")
+        return None if saved is None else Trial.from_dict(saved["record"]["trial"])
+
+    def save_trial(self, trial: Trial, best: Mapping[str, Tensor]) -> None:
+        """Keep a finished trial with the f_b that was measured."""
+        self._save(f"trial{trial.index}/result", best, trial=asdict(trial))
+
+    def resume(
+        self, t: int, cut: Split, optimizer: torch.optim.Optimizer
+    ) -> tuple[Mapping[str, Tensor], list[EpochRecord]]:
+        """Bring f_b and its optimizer to the last finished epoch, if there is one.
+
+        The best weights may be one epoch ahead, when the run was killed between the two saves;
+        that epoch is then done again, with the same outcome.
+
+        Returns:
+            The f_b of the best epoch so far, and the epochs' records; both empty at the start.
+        """
+        state, best = self._load(f"trial{t}/state"), self._load(f"trial{t}/best")
+        if state is None or best is None:
+            return {}, []
+        unpack_optimizer(optimizer, state["tensors"])
+        weights = {n: v for n, v in state["tensors"].items() if not n.startswith("optimizer.")}
+        cut.load_f_b({name.removeprefix("f_b."): value for name, value in weights.items()})
+        return best["tensors"], [EpochRecord.from_dict(r) for r in state["record"]["epochs"]]
+
+    def save_best(self, t: int, epoch: int, cut: Split) -> Mapping[str, Tensor]:
+        """Keep f_b as it is now as the best so far, and return a copy of it."""
+        best = cut.f_b_state()
+        self._save(f"trial{t}/best", best, epoch=epoch)
+        return best
+
+    def save_epochs(
+        self, t: int, epochs: Sequence[EpochRecord], cut: Split, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Keep what the next epoch starts from."""
+        tensors = {f"f_b.{name}": value for name, value in cut.f_b_state().items()}
+        packed = pack_optimizer(optimizer)
+        self._save(
+            f"trial{t}/state", {**tensors, **packed}, epochs=[asdict(record) for record in epochs]
+        )
+
+    def _load(self, name: str) -> dict[str, Any] | None:
+        saved = self.store.load(f"{self.key}/{name}")
+        if saved is None:
+            return None
+        before = saved["record"]["settings"]
+        changed = [item for item in self.settings if before.get(item) != self.settings[item]]
+        if changed:
+            raise ValueError(
+                f"The store holds {f'{self.key}/{name}'!r} of a run with another "
+                f"{' and another '.join(changed)}. Use another store or another key; nothing was "
+                "overwritten."
+            )
+        return saved
+
+    def _save(self, name: str, tensors: Mapping[str, Tensor], **record: Any) -> None:
+        self.store.save(f"{self.key}/{name}", tensors, {"settings": dict(self.settings), **record})
+
+
+def run_settings(
+    threat: Threat,
+    regular: nn.Module,
+    robust: nn.Module,
+    cut: str,
+    recipe: Recipe,
+    tolerance: float,
+) -> dict[str, Any]:
+    """Return what the results of a run depend on, ready for JSON."""
+    return {
+        "cut": cut,
+        "attack": threat.attack.describe(),
+        "train_attack": threat.train_attack.describe(),
+        "recipe": asdict(recipe),
+        "epochs": recipe.epochs,
+        "tolerance": tolerance,
+        "inputs": threat.inputs,
+        "protocol": threat.protocol,
+        "measure": {name: _plain(value) for name, value in threat.measure.items()},
+        "seed": threat.seed,
+        "regular": _fingerprint(regular),
+        "robust": _fingerprint(robust),
+    }
+
+
+def _fingerprint(model: nn.Module) -> str:
+    """Return 16 hexadecimal digits of a hash over all weights and buffers."""
+    digest = sha256()
+    for name, tensor in unwrap(model).state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
