@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from mitools import EDGE, KSG, PCA, Assessment, Reduced, Verdict, assess, mutual_information
+from mitools import EDGE, KSG, PCA, Assessment, Reduced, Verdict, assess
 from mitools.base import MutualInformationEstimator
 from mitools.reduction import Reduction
 from robustsplit.attacks import Clean, as_attack
@@ -34,6 +34,7 @@ from robustsplit.data import ImageData, as_image_data
 from robustsplit.network import Pair, Sketch, collect, weight_layers
 from robustsplit.results import PairRecord, Profile
 from robustsplit.training import derive_seed, perturbed
+from robustsplit.training.evaluation import place
 
 __all__ = ["DEFAULT_ESTIMATOR", "connectivity"]
 
@@ -48,6 +49,8 @@ SKETCH_WIDTH = 32
 #: Shuffles behind `released_null`: it varies by about a tenth of a bit, the gap to show is bits
 # wide.
 RELEASED_SHUFFLES = 3
+#: It hashes floor(log2(n / 10)) directions of a wide layer, so it needs so many inputs per class.
+RELEASED_SAMPLES = 20
 #: A unit that varies by less than float32 rounding within a class is constant there.
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
 
@@ -108,7 +111,8 @@ def connectivity(
         One row per pair, input side first, in nats.
 
     Raises:
-        ValueError: For unknown layers, fewer than two layers, or a class that is too small.
+        ValueError: For unknown layers, fewer than two layers, a class that is too small, or
+            activations that are not finite.
     """
     attack = as_attack(attack)
     estimator = DEFAULT_ESTIMATOR if estimator is None else estimator
@@ -121,7 +125,8 @@ def connectivity(
     if fresh:
         at = derive_seed(seed, "connectivity/attack")
         data = perturbed(model, data, attack, batch_size=batch_size, seed=at)
-    probe = collect(model, data.inputs[:2], layers, point=point)
+    inputs = data.inputs.to(place(model)[1])
+    probe = collect(model, inputs[:2], layers, point=point)
     if not probe.pairs:
         raise ValueError(
             f"Connectivity needs two layers or more, got {', '.join(probe)}. Leave `layers` out "
@@ -137,11 +142,12 @@ def connectivity(
         )
         released = False
     activations = collect(
-        model, data.inputs, layers, point=point, reduce=reduce, batch_size=batch_size
+        model, inputs, layers, point=point, reduce=reduce, batch_size=batch_size
     ).numpy()
     study = _Study(data, activations, estimator, seed)
     call = _released_call(data, notes) if released else None
-    offsets = _offsets(model, data, probe.pairs)
+    names = probe if layers is None else [w.name for w in weight_layers(model, inputs[:2])]
+    offsets = _offsets(list(names), probe.pairs)
     records = []
     for number, pair in enumerate(probe.pairs):
         assessment = study.assess(pair, cross_check, n_permutations, n_halves)
@@ -213,24 +219,36 @@ class _Study:
         """Return a layer minus its class means, reduced; zero where nothing varies."""
         key = (name, reduction)
         if key not in self._reduced:
-            rows = within_classes(self.activations[name], self.labels)
+            rows = self.activations[name]
+            if wrong := int((~np.isfinite(rows)).any(axis=1).sum()):
+                raise ValueError(
+                    f"Layer {name!r} is NaN or infinite for {wrong} of {len(rows)} inputs, so "
+                    "nothing can be said of it. Did the training diverge, or a half-precision "
+                    "layer overflow?"
+                )
+            rows = within_classes(rows, self.labels)
             if reduction is not None and rows.any():
                 rows = reduction.reduce(rows)
             self._reduced[key] = rows
         return self._reduced[key]
 
     def released(self, pair: Pair, call: MutualInformationEstimator) -> tuple[float, float]:
-        """Return what the published call gives on a pair, and on the shuffled pair."""
-        x, y = self.activations[pair.parent], self.activations[pair.child]
+        """Return what the published call gives on a pair, and on the shuffled pair.
+
+        Per label, both sides are hashed once for the pairing that was measured and all shuffles.
+        """
         rng = np.random.default_rng(derive_seed(self.seed, f"connectivity/released/{pair.child}"))
-        value = mutual_information(x, y, given=self.labels, estimator=call).value
-        null = [
-            mutual_information(
-                x, y[_shuffled_within(self.labels, rng)], given=self.labels, estimator=call
-            ).value
-            for _ in range(RELEASED_SHUFFLES)
-        ]
-        return value, float(np.mean(null))
+        values = np.zeros(1 + RELEASED_SHUFFLES)
+        for label in np.unique(self.labels):
+            rows = np.flatnonzero(self.labels == label)
+            x, y = (
+                np.asarray(self.activations[name][rows], dtype=np.float64)
+                for name in (pair.parent, pair.child)
+            )
+            orders = np.tile(np.arange(len(rows)), (len(values), 1))
+            orders[1:] = rng.permuted(orders[1:], axis=1)
+            values += call._permuted(x, y, orders) * len(rows) / len(self.labels)
+        return float(values[0]), float(values[1:].mean())
 
 
 def within_classes(activations: Array, labels: NDArray[np.int64]) -> Array:
@@ -276,26 +294,17 @@ def _large_enough(
 def _released_call(data: ImageData, notes: list[str]) -> MutualInformationEstimator | None:
     call = EDGE.semirobust()
     smallest = min(count for count in data.counts.values() if count)
-    if smallest >= call.minimum_samples():
+    if smallest >= RELEASED_SAMPLES:
         return call
     notes.append(
-        f"The published call needs {call.minimum_samples()} inputs per class and the smallest "
-        f"class has {smallest}: it was left out."
+        f"The published call needs {RELEASED_SAMPLES} inputs per class and the smallest class has "
+        f"{smallest}: it was left out."
     )
     return None
 
 
-def _shuffled_within(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    order = np.arange(len(labels))
-    for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        order[rows] = rng.permutation(rows)
-    return order
-
-
-def _offsets(model: nn.Module, data: ImageData, pairs: Sequence[Pair]) -> list[int]:
+def _offsets(names: Sequence[str], pairs: Sequence[Pair]) -> list[int]:
     """Return the paper's index of each pair: how far the child is from the output."""
-    names = [layer.name for layer in weight_layers(model, data.inputs[:2])]
     positions = {name: len(names) - 1 - index for index, name in enumerate(names)}
     return [positions.get(pair.child, len(pairs) - 1 - index) for index, pair in enumerate(pairs)]
 

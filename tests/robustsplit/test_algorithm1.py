@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 import torch
@@ -72,7 +71,8 @@ def learn(nets, blobs, **changes):
         "measure": QUICK,
     }
     split = Split(robust, blobs.test.inputs[:2], at="3")
-    return learn_rho(regular, robust, split, blobs, **{**arguments, **changes})
+    data = changes.pop("data", blobs)
+    return learn_rho(regular, robust, split, data, **{**arguments, **changes})
 
 
 def state(model: nn.Module) -> dict[str, bytes]:
@@ -238,6 +238,11 @@ def test_static_examples_are_crafted_once_and_labelled(nets, blobs, monkeypatch)
     static = learn(nets, blobs, protocol="static")
     assert sum(calls) == 128 + 60 + 60  # each part once, for all networks, epochs and trials
     assert static.acc_star.attack.startswith("stored examples of PGD")
+    (trial, _) = static.trials
+    for label in (trial.test.attack, trial.epochs[0].validation.attack):
+        assert label.startswith("stored examples of PGD")
+    assert trial.profile.settings["attack"].startswith("stored examples of PGD")
+    assert trial.profile.settings["protocol"] == static.settings["protocol"] == "static"
     assert any("no robust accuracies" in text for text in static.warnings)
     calls.clear()
     adaptive = learn(nets, blobs)
@@ -259,6 +264,22 @@ def test_progress_is_told_of_every_epoch(nets, blobs):
     assert [event["trial"] for event in events if event["event"] == "trial"] == [1, 2]
 
 
+def test_data_and_networks_are_checked_before_anything_runs(nets, blobs, monkeypatch):
+    monkeypatch.setattr(PGD, "_perturb", None)  # nothing may be attacked
+    with pytest.raises(TypeError, match="DataSplits"):
+        learn(nets, blobs, data=(blobs.test.inputs, blobs.test.labels))
+    names = ("low", "high", "higher")
+    wide = ImageData(blobs.train.inputs, blobs.train.labels + 1, names)
+    with pytest.raises(ValueError, match="Got label 2, but the model has 2 classes"):
+        learn(nets, blobs, data=DataSplits(wide, wide, wide))
+
+
+def test_networks_handed_over_frozen_are_trained_in_f_b(nets, blobs):
+    held = tuple(copy.deepcopy(net).requires_grad_(False) for net in nets)
+    assert text(learn(held, blobs)) == text(learn(nets, blobs))
+    assert not any(p.requires_grad for net in held for p in net.parameters())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -271,11 +292,3 @@ def test_progress_is_told_of_every_epoch(nets, blobs):
 def test_bad_settings_say_what_to_do(nets, blobs, changes, message):
     with pytest.raises(ValueError, match=message):
         learn(nets, blobs, **changes)
-
-
-def test_the_example_in_the_documentation_runs(capsys):
-    page = Path(__file__).parents[2] / "docs" / "algorithm1.md"
-    code = page.read_text().split("```python\n")[1].split("```")[0]
-    with torch.random.fork_rng(devices=[]):
-        exec(compile(code, str(page), "exec"), {})
-    assert "verdict" in capsys.readouterr().out

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mitools import KSG, PCA, Reduced
+from mitools import EDGE, KSG, PCA, Reduced, mutual_information
 from robustsplit.analysis import connectivity
 from robustsplit.analysis.connectivity import within_classes
 from robustsplit.attacks import FGSM
 from robustsplit.data import ImageData
+from robustsplit.network import collect
 from robustsplit.zoo import small_cnn
 
 INDEPENDENT = "not distinguishable from independence"
@@ -194,3 +195,42 @@ def test_at_most_so_many_per_class_and_one_layer_is_too_few():
         connectivity(model, images(), ["fc2"], **QUICK)
     with pytest.raises(ValueError, match="fc1"):
         connectivity(model, images(), ["fc9", "fc2"], **QUICK)
+
+
+def test_the_published_call_is_the_public_one_and_needs_twenty_a_class():
+    model, data = small_cnn(classes=2, width=4), images(60, 2)
+    found = connectivity(model, data, ["fc1", "fc2"], point="pre", **{**QUICK, "released": True})
+    rows = collect(model, data.inputs, ["fc1", "fc2"], point="pre").numpy()
+    expected = mutual_information(
+        rows["fc1"], rows["fc2"], given=data.labels, estimator=EDGE.semirobust()
+    )
+    assert found.pairs[0].released == pytest.approx(expected.value, abs=1e-12)
+    few = connectivity(model, images(30, 2), ["fc1", "fc2"], **{**QUICK, "released": True})
+    assert np.isnan(few.pairs[0].released) and "needs 20 inputs" in few.settings["notes"][0]
+
+
+def test_activations_that_are_not_finite_are_an_error():
+    model = small_cnn(classes=4, width=4)
+    with torch.no_grad():
+        model.fc1.weight[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="Layer 'fc1' is NaN or infinite for 80 of 80"):
+        connectivity(model, images(80), ["conv5", "fc1"], **QUICK)
+
+
+def test_loaders_double_precision_and_mixed_modes():
+    model, data = small_cnn(classes=4, width=4).double(), images(80)
+    model.conv1.eval()
+    modes = [module.training for module in model.modules()]
+    pairs = torch.utils.data.TensorDataset(data.inputs, data.labels)
+    loader = torch.utils.data.DataLoader(pairs, batch_size=32)
+    threads = torch.get_num_threads()
+    found = connectivity(model, loader, ["fc1", "fc2"], attack=FGSM(eps=0.1), **QUICK)
+    same = connectivity(model, data, ["fc1", "fc2"], attack=FGSM(eps=0.1), **QUICK)
+    assert found.pairs[0].rho == same.pairs[0].rho
+    assert [module.training for module in model.modules()] == modes
+    assert torch.get_num_threads() == threads  # numba's pool must not reset torch's
+
+
+def test_labels_outside_the_logits_are_named_before_the_attack():
+    with pytest.raises(ValueError, match="Got label 3, but the model has 2 classes"):
+        connectivity(small_cnn(classes=2, width=4), images(80), attack=FGSM(eps=0.1), **QUICK)
