@@ -8,6 +8,7 @@ estimator, and a verdict in words. Estimators are values: `KSG(k=4)`, `EDGE()`, 
 Importing this needs numpy, scipy and numba, and nothing else.
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from mitools.registry import parse_estimator
 from mitools.verdict import Verdict
 
 if TYPE_CHECKING:
+    from mitools.comparison import Comparison, compare
     from mitools.estimators import (
         Auto,
         Canonical,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
         conditional_independence_test,
         conditional_mutual_information,
     )
+    from mitools.matrix import InformationMatrix, information_matrix
 
 __all__ = [
     "EDGE",
@@ -45,11 +48,13 @@ __all__ = [
     "Assessment",
     "Auto",
     "Canonical",
+    "Comparison",
     "ConditionalKSG",
     "Estimate",
     "Gaussian",
     "GaussianCopula",
     "Geometric",
+    "InformationMatrix",
     "Labels",
     "MissingExtraError",
     "Mixed",
@@ -62,8 +67,10 @@ __all__ = [
     "Verdict",
     "__version__",
     "assess",
+    "compare",
     "conditional_independence_test",
     "conditional_mutual_information",
+    "information_matrix",
     "mutual_information",
     "parse_estimator",
 ]
@@ -74,11 +81,21 @@ except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0.1.0"
 
 
+#: The file of each name that is imported when first asked for; all further estimators are, too.
+LATER = {
+    "Comparison": "comparison",
+    "InformationMatrix": "matrix",
+    "compare": "comparison",
+    "information_matrix": "matrix",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import the further estimators when they are first asked for."""
-    if name not in estimators.__all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(estimators, name)
+    if name in LATER:
+        return getattr(import_module(f"{__name__}.{LATER[name]}"), name)
+    if name in estimators.__all__:
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

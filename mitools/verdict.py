@@ -20,7 +20,7 @@ from enum import StrEnum
 from mitools._resampling import tail_text
 from mitools.base import Estimate, amount
 
-__all__ = ["CrossCheck", "Evidence", "Saturation", "Verdict", "judge"]
+__all__ = ["CrossCheck", "Evidence", "Saturation", "Verdict", "claimed", "judge"]
 
 #: Two estimators, or two settings of one, agree when they differ by at most this share of the
 #: larger.
@@ -132,9 +132,13 @@ def judge(evidence: Evidence) -> tuple[Verdict, tuple[str, ...]]:
 
 
 def _dependent(evidence: Evidence | CrossCheck) -> bool:
+    return claimed(evidence.p_value, evidence.fitted_p_value, evidence.n_permutations)
+
+
+def claimed(p_value: float, fitted_p_value: float, n_permutations: int) -> bool:
     """Return whether the permutations, and the law fitted to them, both leave the value out."""
-    level = max(LEVEL, 1.0 / (evidence.n_permutations + 1))
-    return evidence.p_value <= level and evidence.fitted_p_value <= FITTED_LEVEL
+    level = max(LEVEL, 1.0 / (n_permutations + 1))
+    return p_value <= level and fitted_p_value <= FITTED_LEVEL
 
 
 def _found(evidence: Evidence) -> str:

@@ -1,0 +1,240 @@
+r"""Mutual information of every pair of columns of a table: `information_matrix(data)`.
+
+Columns are put in the order of a hierarchical clustering (average linkage, optimal leaf order)
+with the distance :math:`e^{-I}`: for jointly normal columns that is :math:`\sqrt{1 - r^2}`, 1 at
+independence and 0 where one determines the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools import estimators as known
+from mitools._arrays import Part, as_samples
+from mitools._resampling import fitted_p_value, p_value, permuted_estimates
+from mitools.base import Matrix, MutualInformationEstimator
+from mitools.information import as_estimator
+from mitools.verdict import claimed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["InformationMatrix", "information_matrix"]
+
+#: A column is discrete if each of its values occurs this often on average, or if it is no number.
+REPEATS = 10
+
+#: Values are written into the heat map up to this many columns.
+WRITTEN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class InformationMatrix:
+    """Mutual information between columns, in nats, with the evidence for each.
+
+    Attributes:
+        names: The columns.
+        values: I of each pair, with shape (d, d); NaN on the diagonal.
+        null_means: Mean of each pair's permutation null.
+        p_values: (1 + permutations at least as large) / (1 + permutations).
+        fitted_p_values: Tails of the laws fitted to the permutations.
+        dependent: Whether both claim dependence, as `assess` would.
+        order: The columns' places in the order of the clustering.
+        estimators: Each pair's estimator, by (row, column), row < column.
+    """
+
+    names: tuple[str, ...]
+    values: Matrix
+    null_means: Matrix
+    p_values: Matrix
+    fitted_p_values: Matrix
+    dependent: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    estimators: dict[tuple[int, int], MutualInformationEstimator]
+
+    def __repr__(self) -> str:
+        pairs = len(self.estimators)
+        found = int(np.triu(self.dependent, 1).sum())
+        return f"InformationMatrix({len(self.names)} columns, {found} of {pairs} pairs dependent)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the matrix as a data frame, in the order of the clustering; nats."""
+        import pandas as pd
+
+        names = [self.names[i] for i in self.order]
+        return pd.DataFrame(self.values[np.ix_(self.order, self.order)], names, names)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return a data frame with a row for each pair, the largest value first."""
+        import pandas as pd
+
+        rows = [
+            {
+                "x": self.names[i],
+                "y": self.names[j],
+                "nats": self.values[i, j],
+                "null_mean_nats": self.null_means[i, j],
+                "p_value": self.p_values[i, j],
+                "fitted_p_value": self.fitted_p_values[i, j],
+                "dependent": bool(self.dependent[i, j]),
+                "estimator": str(estimator),
+            }
+            for (i, j), estimator in self.estimators.items()
+        ]
+        return pd.DataFrame(rows).sort_values("nats", ascending=False, ignore_index=True)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the heat map in the order of the clustering; dots mark pairs without a claim.
+
+        Args:
+            ax: Where to draw; a new figure when not given.
+        """
+        d = len(self.names)
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            side = min(3 + 0.35 * d, 20)
+            ax = Figure(figsize=(side + 1, side), layout="constrained").subplots()
+        ordered = np.ix_(self.order, self.order)
+        values, dependent = self.values[ordered], self.dependent[ordered]
+        top = max(float(np.nanmax(values)), 1e-3)
+        image = ax.imshow(np.maximum(values, 0.0), cmap="viridis", vmin=0.0, vmax=top)
+        names = [self.names[i] for i in self.order]
+        ax.set_xticks(range(d), names, rotation=90)
+        ax.set_yticks(range(d), names)
+        for i, j in zip(*np.nonzero(~np.eye(d, dtype=bool)), strict=True):
+            text = f"{values[i, j]:.2f}" if d <= WRITTEN else ""
+            colour = "black" if values[i, j] > 0.6 * top else "white"
+            ax.text(j, i, text if dependent[i, j] else ".", ha="center", va="center", color=colour)
+        figure = ax.get_figure()
+        if figure is not None:
+            figure.colorbar(image, ax=ax, label="mutual information (nats)")
+        ax.set_title("dots: not distinguishable from independence", fontsize="small")
+        return ax
+
+
+def information_matrix(
+    data: Any,
+    *,
+    names: Sequence[str] | None = None,
+    estimator: MutualInformationEstimator | None = None,
+    n_permutations: int = 100,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> InformationMatrix:
+    """Estimate I for every pair of columns, with permutation p values.
+
+    Args:
+        data: A data frame, or an array with shape (n, d). Columns of text or truth values are
+            taken for labels, and so are those whose values occur ten times on average.
+        names: The columns' names; those of the data frame, or numbers, when not given.
+        estimator: One for all pairs. When not given: `KSG` for two continuous columns, `Labels`
+            (its nearest-neighbour part) for a label and a continuous one, `PlugIn` with the
+            Miller-Madow correction for two labels.
+        n_permutations: Shuffled pairings for each pair.
+        seed: Seed of the permutations.
+        progress: Called with the pairs done and the pairs in all.
+
+    Returns:
+        The matrix.
+
+    Raises:
+        TypeError: For columns that hold no numbers, text or truth values.
+        ValueError: For fewer than two columns, missing values, or too few samples.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> columns = rng.normal(size=(300, 3))
+        >>> columns[:, 2] += columns[:, 0]
+        >>> information_matrix(columns)
+        InformationMatrix(3 columns, 1 of 3 pairs dependent)
+    """
+    if n_permutations < 3:
+        raise ValueError(f"`n_permutations` must be at least 3, got {n_permutations}.")
+    if estimator is not None and as_estimator(estimator).unit != "nats":
+        raise ValueError(f"{estimator} is not in nats: the matrix needs one that is, as KSG().")
+    columns, names = _columns(data, names)
+    discrete = [_discrete(column) for column in columns]
+    sides = [_numbers(column, name) for column, name in zip(columns, names, strict=True)]
+    d = len(names)
+    shape = (d, d)
+    values, means, counted, fitted = (np.full(shape, np.nan) for _ in range(4))
+    dependent = np.zeros(shape, dtype=bool)
+    chosen = {}
+    pairs = [(i, j) for i in range(d) for j in range(i + 1, d)]
+    for done, (i, j) in enumerate(pairs):
+        x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
+        one = estimator or _for_kinds(discrete[x], discrete[y])
+        chosen[i, j] = one
+        value = one._checked(sides[x], sides[y], f" for {names[i]!r} and {names[j]!r}").value
+        rng = np.random.default_rng([seed, i, j])
+        null, _ = permuted_estimates(
+            one, [Part(None, 1.0, sides[x], sides[y])], n_permutations, rng
+        )
+        p, tail = p_value(null, value), fitted_p_value(null, value)
+        for at in ((i, j), (j, i)):
+            values[at], means[at], counted[at], fitted[at] = value, null.mean(), p, tail
+            dependent[at] = claimed(p, tail, n_permutations)
+        if progress is not None:
+            progress(done + 1, len(pairs))
+    order = _clustered(values)
+    return InformationMatrix(
+        tuple(names), values, means, counted, fitted, dependent, order, chosen
+    )
+
+
+def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]], list[str]]:
+    if hasattr(data, "columns") and hasattr(data, "iloc"):
+        columns = [np.asarray(data.iloc[:, i]) for i in range(data.shape[1])]
+        known_names = [str(name) for name in data.columns]
+    else:
+        array = np.asarray(data)
+        if array.ndim != 2:
+            raise ValueError(f"`data` must be a table, with shape (n, d), got {array.shape}.")
+        columns, known_names = list(array.T), [str(i) for i in range(array.shape[1])]
+    found = known_names if names is None else [str(name) for name in names]
+    if len(found) != len(columns):
+        raise ValueError(f"`names` must name {len(columns)} columns, got {len(found)}.")
+    if len(columns) < 2:
+        raise ValueError(f"A matrix needs at least 2 columns, got {len(columns)}.")
+    return columns, found
+
+
+def _discrete(column: NDArray[Any]) -> bool:
+    if column.dtype.kind not in "iuf":
+        return True
+    return len(np.unique(column)) * REPEATS <= len(column)
+
+
+def _numbers(column: NDArray[Any], name: str) -> Matrix:
+    """Return a column with shape (n, 1): numbers, or a number for each label."""
+    if column.dtype.kind in "OUSTb":
+        missing = sum(item is None or item != item for item in column.tolist())
+        if missing:
+            raise ValueError(f"The column {name!r} has {missing} missing values. Drop those rows.")
+        column = np.unique(column.astype(str), return_inverse=True)[1].reshape(-1)
+    return as_samples(column, name)
+
+
+def _for_kinds(x_discrete: bool, y_discrete: bool) -> MutualInformationEstimator:
+    if x_discrete and y_discrete:
+        return known.PlugIn(correction="miller_madow")
+    return known.Labels(method="ross") if y_discrete else known.KSG()
+
+
+def _clustered(values: Matrix) -> NDArray[np.int64]:
+    """Return the columns in an order in which those that share much stand together."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    distance = np.exp(-np.maximum(values, 0.0))
+    np.fill_diagonal(distance, 0.0)
+    tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+    return np.asarray(leaves_list(tree), dtype=np.int64)

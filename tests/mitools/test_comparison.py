@@ -1,0 +1,153 @@
+"""Several estimators side by side, and every pair of a table's columns."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mitools
+from mitools import EDGE, KSG, compare, information_matrix, mutual_information
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=400)
+Y = 0.8 * X + 0.6 * RNG.normal(size=400)
+
+
+@pytest.fixture(scope="module")
+def table():
+    frame = pd.DataFrame(RNG.normal(size=(400, 4)), columns=list("abcd"))
+    frame["d"] += frame["a"]
+    frame["sign"] = np.where(frame["b"] > 0, "up", "down")
+    frame["large"] = frame["b"] > 1
+    return frame
+
+
+# --- compare ----------------------------------------------------------------------------------
+
+
+def test_each_answer_is_the_estimator_s_own_with_its_own_null():
+    found = compare(X, Y, estimators=[KSG(), EDGE()], n_permutations=9)
+    for one in found.answers:
+        assert one.estimate == mutual_information(X, Y, estimator=one.estimator)
+        assert abs(one.null_mean) < 0.05
+        assert 0 < one.null_sd < 0.1
+        assert one.fitted_p_value < 1e-3
+        assert one.seconds > 0
+
+
+def test_labels_are_conditioned_on():
+    z = np.repeat([0, 1], 200)
+    (one,) = compare(X, Y, given=z, estimators=[KSG()], n_permutations=3).answers
+    assert one.estimate.value == mutual_information(X, Y, given=z).value
+
+
+def test_a_refusal_is_a_row_and_not_the_end():
+    found = compare(X, Y, estimators=[mitools.Labels(), KSG()], n_permutations=3)
+    first, second = found.answers
+    assert first.estimate is None
+    assert "is no class label" in first.refusal
+    assert second.estimate is not None
+    assert "is no class label" in str(found)
+    assert found.to_frame()["value"].isna().tolist() == [True, False]
+    record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert record[0]["estimate"] is None
+    assert record[1]["estimate"]["nats"] == second.estimate.value
+
+
+def test_other_units_are_said_and_not_drawn():
+    found = compare(X, Y, estimators=[KSG(), mitools.Geometric(n_splits=1)], n_permutations=3)
+    assert str(found).splitlines()[2].endswith("(gmi, not nats)")
+    assert found.to_frame()["unit"].tolist() == ["nats", "gmi"]
+    axes = found.plot()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["KSG()"]
+    assert found.plot(axes) is axes
+
+
+def test_progress_names_each_turn():
+    seen = []
+    compare(X, Y, estimators=[KSG(), EDGE()], n_permutations=1, progress=seen.append)
+    assert seen == ["KSG()", "EDGE()"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"estimators": []}, ValueError, "`estimators` is empty"),
+        ({"estimators": [KSG]}, TypeError, "must be an estimator such as KSG"),
+        ({"n_permutations": 0}, ValueError, "`n_permutations` must be at least 1, got 0"),
+    ],
+)
+def test_bad_comparisons_are_refused(settings, error, message):
+    with pytest.raises(error, match=message):
+        compare(X, Y, **settings)
+
+
+# --- the matrix -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found(table):
+    return information_matrix(table, n_permutations=50)
+
+
+def test_pairs_are_what_the_estimators_say(found, table):
+    at = {name: place for place, name in enumerate(found.names)}
+    expected = mutual_information(table["a"], table["d"]).value
+    assert found.values[at["a"], at["d"]] == expected == found.values[at["d"], at["a"]]
+    assert np.isnan(np.diag(found.values)).all()
+    assert found.p_values[at["a"], at["d"]] == 1 / 51
+    kinds = {
+        tuple(sorted((found.names[i], found.names[j]))): e
+        for (i, j), e in found.estimators.items()
+    }
+    assert kinds["a", "d"] == KSG()
+    assert kinds["b", "sign"] == mitools.Labels(method="ross")
+    assert kinds["large", "sign"] == mitools.PlugIn(correction="miller_madow")
+
+
+def test_only_what_is_dependent_is_claimed(found):
+    pairs = found.pairs()
+    claimed = {frozenset((row.x, row.y)) for row in pairs[pairs["dependent"]].itertuples()}
+    expected = [("a", "d"), ("b", "sign"), ("b", "large"), ("sign", "large")]
+    assert claimed == {frozenset(pair) for pair in expected}
+    assert repr(found) == "InformationMatrix(6 columns, 4 of 15 pairs dependent)"
+    assert pairs["nats"].is_monotonic_decreasing
+
+
+def test_what_belongs_together_stands_together(found):
+    names = found.to_frame().columns.tolist()
+    assert abs(names.index("a") - names.index("d")) == 1
+    places = sorted(names.index(name) for name in ("b", "sign", "large"))
+    assert places[2] - places[0] == 2
+    assert found.to_frame().index.tolist() == names
+
+
+def test_the_heat_map_has_every_name_and_a_dot_for_each_pair_without_a_claim(found):
+    axes = found.plot()
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(found.to_frame())
+    texts = [text.get_text() for text in axes.texts]
+    assert texts.count(".") == 2 * (15 - 4)
+
+
+def test_arrays_have_numbers_for_names():
+    assert information_matrix(RNG.normal(size=(50, 2)), n_permutations=3).names == ("0", "1")
+    named = information_matrix(RNG.normal(size=(50, 2)), names=["u", "v"], n_permutations=3)
+    assert named.names == ("u", "v")
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        (np.ones(5), {}, r"with shape \(n, d\), got \(5,\)"),
+        (np.ones((5, 1)), {}, "at least 2 columns, got 1"),
+        (np.ones((5, 2)), {"names": ["a"]}, "must name 2 columns, got 1"),
+        (np.ones((5, 2)), {"n_permutations": 2}, "must be at least 3, got 2"),
+        (np.ones((5, 2)), {"estimator": mitools.Geometric()}, "is not in nats"),
+        (pd.DataFrame({"a": [1.0, np.nan], "b": [1, 2]}), {}, "`a` has NaN in 1 of 2 rows"),
+        (pd.DataFrame({"a": ["u", None], "b": [1, 2]}), {}, "'a' has 1 missing values"),
+    ],
+)
+def test_bad_tables_are_refused(data, settings, message):
+    with pytest.raises(ValueError, match=message):
+        information_matrix(data, **settings)
