@@ -23,7 +23,28 @@ app = typer.Typer(
 #: Click's own class of errors, whether click is a package of its own or part of typer.
 USAGE_ERRORS: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
+#: Pairs that `matrix` prints.
+SHOWN = 10
+
 COLUMNS = 'names, globs, indices or ranges, with commas: "a,b", "h1_*", "0:3"; keys for npz'
+
+File = Annotated[Path, typer.Argument(help="A CSV, TSV, Parquet, npy or npz file.")]
+X = Annotated[str, typer.Option("--x", help=f"Columns of X: {COLUMNS}.")]
+Y = Annotated[str, typer.Option("--y", help="Columns of Y, likewise.")]
+Given = Annotated[
+    str | None, typer.Option("--given", help="The column of labels to condition on.")
+]
+Chosen = Annotated[
+    str,
+    typer.Option(
+        "--estimator", help='"ksg", "ksg:k=5", "edge", "edge:semirobust", "auto", "ksg+pca:4", ...'
+    ),
+]
+Permutations = Annotated[
+    int, typer.Option("--permutations", help="Shuffled pairings of the null.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @app.callback()
@@ -44,59 +65,191 @@ def about(
 
 @app.command()
 def estimate(
-    file: Annotated[Path, typer.Argument(help="A CSV, TSV, Parquet, npy or npz file.")],
-    x: Annotated[str, typer.Option("--x", help=f"Columns of X: {COLUMNS}.")],
-    y: Annotated[str, typer.Option("--y", help="Columns of Y, likewise.")],
-    given: Annotated[
-        str | None, typer.Option("--given", help="The column of labels to condition on.")
-    ] = None,
-    estimator: Annotated[
-        str,
-        typer.Option(
-            "--estimator", help='"ksg", "ksg:k=5", "edge", "edge:semirobust", "ksg+pca:4", ...'
-        ),
-    ] = "ksg",
+    file: File,
+    x: X,
+    y: Y,
+    given: Given = None,
+    estimator: Chosen = "ksg",
     assess: Annotated[
         bool, typer.Option("--assess", help="Also say how far to trust it (null, ceiling, ...).")
     ] = False,
-    permutations: Annotated[
-        int, typer.Option("--permutations", help="Shuffled pairings, with --assess.")
-    ] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of --assess.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    permutations: Permutations = 100,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate I(X; Y), or I(X; Y | Z) with --given, in nats and bits."""
-    import json
+    import mitools
 
+    chosen = mitools.parse_estimator(estimator)
+    columns, labels = _read(file, x, y, given)
+    if assess:
+        _assess(columns, labels, chosen, permutations, seed, as_json)
+        return
+    result = mitools.mutual_information(*columns, given=labels, estimator=chosen)
+    _show(result.to_dict(), result.summary(), as_json)
+
+
+@app.command()
+def assess(
+    file: File,
+    x: X,
+    y: Y,
+    given: Given = None,
+    estimator: Chosen = "ksg",
+    permutations: Permutations = 100,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate I(X; Y) and say how far to trust it: null, ceiling, spread, verdict."""
+    import mitools
+
+    chosen = mitools.parse_estimator(estimator)
+    columns, labels = _read(file, x, y, given)
+    _assess(columns, labels, chosen, permutations, seed, as_json)
+
+
+@app.command()
+def compare(
+    file: File,
+    x: X,
+    y: Y,
+    given: Given = None,
+    estimators: Annotated[
+        str, typer.Option("--estimators", help='With commas: "ksg:k=3,edge,auto".')
+    ] = "ksg,edge,auto,copula",
+    permutations: Annotated[
+        int, typer.Option("--permutations", help="Shuffled pairings for each.")
+    ] = 20,
+    seed: Seed = 0,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw them into this file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask several estimators for I(X; Y), each with its own null, and show them in a table."""
+    import mitools
+
+    chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
+    columns, labels = _read(file, x, y, given)
+    result = mitools.compare(
+        *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
+    )
+    _show({"answers": result.to_dict()}, str(result), as_json)
+    if plot is not None:
+        _save(result.plot(), plot)
+
+
+@app.command()
+def matrix(
+    file: File,
+    columns: Annotated[
+        str | None, typer.Option("--columns", help=f"All if not given; {COLUMNS}.")
+    ] = None,
+    estimator: Annotated[
+        str | None, typer.Option("--estimator", help="One for all pairs; chosen by kind if not.")
+    ] = None,
+    permutations: Permutations = 100,
+    seed: Seed = 0,
+    out: Annotated[
+        str | None, typer.Option("--out", help="Start of the files' names; FILE-mi if not given.")
+    ] = None,
+) -> None:
+    """Estimate I for every pair of columns: heat map (png), matrix and p values (csv)."""
     import mitools
     from mitools.tables import read_table
 
-    chosen = mitools.parse_estimator(estimator)
+    chosen = None if estimator is None else mitools.parse_estimator(estimator)
     table = read_table(file)
-    sides = table.columns(x), table.columns(y)
-    labels = None if given is None else table.labels(given)
-    if assess:
-        assessment = mitools.assess(
-            *sides, given=labels, estimator=chosen, n_permutations=permutations, seed=seed
+    prefix = str(file.with_suffix("")) + "-mi" if out is None else out
+    names = table.names if columns is None else table.select(columns)
+    sides = [table.labels(name) for name in names]
+    broad = [name for name, side in zip(names, sides, strict=True) if side.ndim > 1]
+    if broad:
+        raise ValueError(
+            f"{file.name}: {broad[0]!r} holds several columns. Choose arrays of one column each "
+            "with --columns."
         )
-        typer.echo(json.dumps(assessment.to_dict(), indent=2) if as_json else str(assessment))
-        return
-    result = mitools.mutual_information(*sides, given=labels, estimator=chosen)
-    typer.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.summary())
+    import pandas as pd
+    from tqdm import tqdm
+
+    frame = pd.DataFrame(dict(zip(names, sides, strict=True)))
+    with tqdm(unit="pair", disable=None, leave=False) as bar:
+
+        def progress(done: int, pairs: int) -> None:
+            bar.total = pairs
+            bar.update(done - bar.n)
+
+        found = mitools.information_matrix(
+            frame, estimator=chosen, n_permutations=permutations, seed=seed, progress=progress
+        )
+    Path(prefix).parent.mkdir(parents=True, exist_ok=True)
+    found.to_frame().to_csv(f"{prefix}.csv")
+    found.pairs().to_csv(f"{prefix}-pairs.csv", index=False)
+    _save(found.plot(), Path(f"{prefix}.png"))
+    shown = found.pairs().head(SHOWN)[["x", "y", "nats", "p_value", "dependent"]]
+    typer.echo(f"{found}\n{shown.to_string(index=False, float_format='%.3f')}")
+    typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
+
+
+def _read(file: Path, x: str, y: str, given: str | None) -> tuple[tuple[Any, Any], Any]:
+    from mitools.tables import read_table
+
+    table = read_table(file)
+    return (table.columns(x), table.columns(y)), None if given is None else table.labels(given)
+
+
+def _assess(
+    columns: tuple[Any, Any], labels: Any, chosen: Any, permutations: int, seed: int, as_json: bool
+) -> None:
+    import mitools
+
+    assessment = mitools.assess(
+        *columns, given=labels, estimator=chosen, n_permutations=permutations, seed=seed
+    )
+    _show(assessment.to_dict(), str(assessment), as_json)
+
+
+def _several(text: str) -> list[str]:
+    """Split "ksg:k=3,variant=2,edge" at the commas that begin an estimator, not a setting."""
+    from mitools.registry import ESTIMATORS
+
+    found: list[str] = []
+    for piece in filter(None, (item.strip() for item in text.split(","))):
+        name = piece.partition(":")[0].partition("+")[0].lower()
+        if found and ":" in found[-1] and name not in ESTIMATORS:
+            found[-1] += f",{piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def _show(record: dict[str, Any], text: str, as_json: bool) -> None:
+    import json
+
+    typer.echo(json.dumps(record, indent=2) if as_json else text)
+
+
+def _save(axes: Any, path: Path) -> None:
+    axes.get_figure().savefig(path, dpi=150)
 
 
 def main() -> None:
     """Run the command line; errors are one line on stderr, and exit code 2."""
-    warnings.showwarning = _warn
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        code = _run()
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
-        code = app(standalone_mode=False)
+        return int(app(standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
-        code = 130
+        return 130
     except USAGE_ERRORS as error:
-        code = _fail(error.format_message())
+        return _fail(error.format_message())
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-        code = _fail(str(error) or type(error).__name__)
-    sys.exit(code or 0)
+        return _fail(str(error) or type(error).__name__)
 
 
 def _fail(message: str) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mitools import EDGE, KSG, __version__, assess, mutual_information
+from mitools.cli import main
 from mitools.distributions import ClassCorrelation
 
 X, Y, Z = ClassCorrelation().sample_labelled(300, seed=0)
@@ -36,6 +37,20 @@ def mitools(folder, *arguments):
         env={**__import__("os").environ, "PYTHONPATH": ":".join(sys.path)},
         timeout=300,
     )
+
+
+@pytest.fixture
+def here(folder, monkeypatch, capsys):
+    """Run the command in this process: for mistakes, of which there are many."""
+
+    def run(*arguments):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["mitools", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code, *capsys.readouterr()
+
+    return run
 
 
 def test_version(folder):
@@ -103,14 +118,21 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_errors_are_one_line_and_exit_with_2(folder, case):
+def test_errors_are_one_line_and_exit_with_2(here, case):
     arguments, message = ERRORS[case]
-    result = mitools(folder, "estimate", *arguments)
+    code, out, err = here("estimate", *arguments)
+    assert code == 2
+    assert message in err
+    assert err.startswith("mitools: ")
+    assert err.count("\n") == 1
+    assert out == ""
+
+
+def test_errors_of_a_process_are_one_line_too(folder):
+    result = mitools(folder, "estimate", "dat.csv", "--x", "x", "--y", "y")
     assert result.returncode == 2
-    assert message in result.stderr
-    assert result.stderr.startswith("mitools: ")
+    assert result.stderr.startswith("mitools: There is no file 'dat.csv'. No file named")
     assert result.stderr.count("\n") == 1
-    assert result.stdout == ""
 
 
 def test_warnings_are_one_line_too(folder):
@@ -118,3 +140,70 @@ def test_warnings_are_one_line_too(folder):
     assert result.returncode == 0
     assert result.stderr.startswith("mitools: warning: more than 25% of the samples")
     assert result.stderr.count("\n") == 1
+
+
+def test_assess_is_a_command_too(folder):
+    command = ["data.npz", "--x", "x", "--y", "y", "--permutations", "20", "--json"]
+    direct = mitools(folder, "assess", *command)
+    assert direct.returncode == 0, direct.stderr
+    assert direct.stdout == mitools(folder, "estimate", *command, "--assess").stdout
+
+
+def test_compare_shows_each_estimator_and_draws_them(folder):
+    command = ["compare", "data.csv", "--x", "x", "--y", "y", "--permutations", "5"]
+    chosen = ["--estimators", "ksg:k=3,variant=2,copula,geometric"]
+    result = mitools(folder, *command, *chosen, "--plot", "compared.png")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    value = mutual_information(X, Y, estimator=KSG(k=3, variant=2)).value
+    assert lines[1].split()[:3] == ["KSG(k=3,", "variant=2)", f"{value:.3f}"]
+    assert lines[2].startswith("GaussianCopula()")
+    assert lines[3].endswith("(gmi, not nats)")
+    assert (folder / "compared.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads(mitools(folder, *command, *chosen, "--json").stdout)
+    assert record["answers"][0]["estimate"]["nats"] == pytest.approx(value, abs=1e-12)
+
+
+def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
+    columns = ["--columns", "x,y,z,name2", "--permutations", "20", "--out", "out/table"]
+    frame = pd.DataFrame(
+        {"x": X[:, 0], "y": Y[:, 0], "z": Z, "name2": np.where(X[:, 0] > 0, "a", "b")}
+    )
+    frame.to_csv(folder / "matrix.csv", index=False)
+    result = mitools(folder, "matrix", "matrix.csv", *columns)
+    assert result.returncode == 0, result.stderr
+    assert "Written: out/table.png, out/table.csv, out/table-pairs.csv" in result.stdout
+    assert (folder / "out" / "table.png").read_bytes().startswith(b"\x89PNG")
+    square = pd.read_csv(folder / "out" / "table.csv", index_col=0)
+    pairs = pd.read_csv(folder / "out" / "table-pairs.csv")
+    assert sorted(square) == sorted(frame)
+    assert len(pairs) == 6
+    assert set(pairs.loc[0, ["x", "y"]]) == {"x", "name2"}
+    expected = mutual_information(X, Y, estimator=KSG()).value
+    assert square.loc["x", "y"] == square.loc["y", "x"] == pytest.approx(expected, abs=1e-9)
+    assert pairs["p_value"].between(1 / 21, 1).all()
+
+
+MISTAKES = {
+    "one column": (["matrix", "data.csv", "--columns", "x"], "at least 2 columns, got 1"),
+    "a gap": (["matrix", "gap.csv"], "`x` has NaN in 1 of 300 rows"),
+    "unit": (["matrix", "data.csv", "--estimator", "geometric"], "is not in nats"),
+    "estimator": (
+        ["compare", "data.csv", "--x", "x", "--y", "y", "--estimators", "ksg,eddge"],
+        "Did you mean 'edge'",
+    ),
+    "plot": (
+        ["compare", "data.csv", "--x", "x", "--y", "y", "--estimators", "ksg", "--plot", "a.xyz"],
+        "xyz",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_mistakes_with_tables_are_one_line_too(here, case):
+    arguments, message = MISTAKES[case]
+    code, _, err = here(*arguments)
+    assert code == 2
+    assert message in err
+    assert err.startswith("mitools: ")
+    assert err.count("\n") == 1
