@@ -1,0 +1,1 @@
+"""Mutual information inside other libraries; each is imported only by its own file."""

@@ -1,0 +1,160 @@
+"""Feature selection in scikit-learn by mutual information: `information_scores`, and a selector.
+
+`information_scores` is a score function for `SelectKBest` and its kin. `InformationSelector` keeps
+the features whose dependence on the target is more than chance; it works in pipelines and grid
+searches, and takes and gives data frames. scikit-learn 1.6 or later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
+
+from mitools import estimators as known
+from mitools._arrays import Part
+from mitools._resampling import fitted_p_value, p_value, permuted_estimates
+from mitools.base import Matrix, MutualInformationEstimator
+from mitools.registry import parse_estimator
+from mitools.verdict import claimed
+
+__all__ = ["InformationSelector", "information_scores"]
+
+
+def information_scores(
+    X: Any,
+    y: Any,
+    *,
+    estimator: MutualInformationEstimator | str | None = None,
+) -> Matrix:
+    """Return I(feature; y) in nats for each feature: a score function for `SelectKBest`.
+
+    Args:
+        X: Features, with shape (n, d).
+        y: The target, with shape (n,): classes or numbers, told apart as scikit-learn does.
+        estimator: An estimator, or its text as for `parse_estimator`. When not given: `Labels` (by
+            nearest neighbours) for classes and `KSG` for numbers. Fix it with `functools.partial`.
+
+    Returns:
+        The scores, with shape (d,); slightly negative ones are noise around zero.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.feature_selection import SelectKBest
+        >>> X, y = load_iris(return_X_y=True)
+        >>> SelectKBest(information_scores, k=2).fit(X, y).get_support(indices=True).tolist()
+        [2, 3]
+    """
+    X, y = check_X_y(X, y, dtype=np.float64)
+    target, chosen = _target(y, estimator)
+    return np.array([chosen._checked(X[:, [j]], target).value for j in range(X.shape[1])])
+
+
+class InformationSelector(SelectorMixin, BaseEstimator):
+    """Keep the features that share information with the target, each judged by itself.
+
+    Redundant features are all kept, and features that matter only together are not seen.
+
+    Attributes:
+        scores_: I(feature; y) in nats, with shape (d,).
+        p_values_: Of the permutation test, (1 + permutations at least as large) / (1 +
+            permutations).
+        fitted_p_values_: Tails of the laws fitted to the permutations.
+        dependent_: Whether both claim dependence, as `mitools.assess` would.
+        n_features_in_: How many features there were.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(300, 4))
+        >>> y = X[:, 1] ** 2 + 0.3 * rng.normal(size=300)  # uncorrelated with X[:, 1]
+        >>> InformationSelector().fit(X, y).get_support(indices=True).tolist()
+        [1]
+    """
+
+    def __init__(
+        self,
+        estimator: MutualInformationEstimator | str | None = None,
+        *,
+        n_features: int | None = None,
+        n_permutations: int = 100,
+        random_state: int = 0,
+    ) -> None:
+        """Store the settings.
+
+        Args:
+            estimator: As for `information_scores`.
+            n_features: Keep that many, the highest scores first; when not given, those that are
+                dependent by the permutation test.
+            n_permutations: Shuffled targets for each feature.
+            random_state: Seed of the shuffles.
+        """
+        self.estimator = estimator
+        self.n_features = n_features
+        self.n_permutations = n_permutations
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> InformationSelector:
+        """Score every feature.
+
+        Args:
+            X: Features, with shape (n, d).
+            y: The target, with shape (n,).
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        d = X.shape[1]
+        if self.n_features is not None and not 1 <= self.n_features <= d:
+            raise ValueError(f"`n_features` must lie between 1 and {d}, got {self.n_features}.")
+        if self.n_permutations < 3:
+            raise ValueError(f"`n_permutations` must be at least 3, got {self.n_permutations}.")
+        target, chosen = _target(y, self.estimator)
+        self.scores_, self.p_values_, self.fitted_p_values_ = np.empty((3, d))
+        for j in range(d):
+            side = X[:, [j]]
+            score = chosen._checked(side, target, f" for feature {j}").value
+            rng = np.random.default_rng([self.random_state, j])
+            part = Part(None, 1.0, side, target)
+            null, _ = permuted_estimates(chosen, [part], self.n_permutations, rng)
+            self.scores_[j] = score
+            self.p_values_[j] = p_value(null, score)
+            self.fitted_p_values_[j] = fitted_p_value(null, score)
+        self.dependent_ = np.array(
+            [
+                claimed(p, tail, self.n_permutations)
+                for p, tail in zip(self.p_values_, self.fitted_p_values_, strict=True)
+            ]
+        )
+        return self
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        if self.n_features is None:
+            return np.asarray(self.dependent_)
+        mask = np.zeros(len(self.scores_), dtype=bool)
+        mask[np.argsort(-self.scores_, kind="stable")[: self.n_features]] = True
+        return mask
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _target(
+    y: NDArray[Any], estimator: MutualInformationEstimator | str | None
+) -> tuple[Matrix, MutualInformationEstimator]:
+    """Return y with shape (n, 1), as numbers, and what estimates I(feature; y)."""
+    classes = not type_of_target(y).startswith("continuous")
+    codes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
+    # integers that hardly repeat are counts or years, not classes
+    classes = classes and len(counts) * 2 <= len(y)
+    numbers = codes if y.dtype.kind not in "iuf" else y
+    target = np.asarray(numbers, dtype=np.float64).reshape(-1, 1)
+    if isinstance(estimator, str):
+        return target, parse_estimator(estimator)
+    return target, estimator or (known.Labels(method="ross") if classes else known.KSG())
