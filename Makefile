@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One process a core, one thread a process: at test sizes more threads only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 READY := $(VENV)/.ready
 
 .PHONY: help demo test test-slow lint format benchmarks clean
@@ -25,10 +27,10 @@ demo: $(READY)
 	$(BIN)/robustsplit demo --out runs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -q -m slow
+	$(PYTEST) -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .
