@@ -46,6 +46,8 @@ WIDTH = 64
 FAR = 4.0
 #: Above this many joint columns a few points are neighbours of very many.
 HUBS = 10
+#: Most columns a side that are chosen one by one.
+COLUMNS = 3
 #: Permutations and samples that show how much that matters.
 NULL, NULL_SAMPLES = 10, 1000
 #: Fewest samples for the candidates that halve the data.
@@ -111,6 +113,8 @@ class Auto(MutualInformationEstimator):
     * ``ksg``: `KSG` on standardised columns. Any shape, few dimensions.
     * ``ranked``: `KSG` on the normal quantiles of each column's ranks. Skew and heavy tails.
     * ``canonical``: canonical directions of the ranks, then neighbours (`Canonical`).
+    * ``columns``: the one to three columns a side that share most on the other half of the samples
+      (up to ten columns in all). Columns without a part in it.
     * ``radial``: the distance of each side from its centre. Common scale, heavy tails, rings.
     * ``squares``: as canonical, of columns, their squares and the log radius. Even dependence.
     * ``swirl``: as canonical, of columns times powers of the radius. Rotation with distance.
@@ -265,6 +269,9 @@ class Auto(MutualInformationEstimator):
         yield _Row("radial", local_ksg(x.radius, y.radius, k), "distance from the centre")
         if n < HALVES:
             return
+        if narrow:
+            terms = _few_columns(x.ranks.normal, y.ranks.normal, k, self.seed)
+            yield _Row("columns", terms, "few of the columns")
         for name, sees in (("squares", "even dependence"), ("swirl", "turns with the radius")):
             halves = held_out(getattr(x, name), getattr(y, name), self.seed, 2)
             for pairs in range(1, 1 + halves[0].u.shape[1]):
@@ -346,6 +353,38 @@ class _Side:
         columns = _narrow(self.standard, Whitened.of(self.standard) if wide else None)
         far = np.minimum((columns**2).mean(axis=1, keepdims=True), FAR)
         return Whitened.of(standardized(np.hstack([columns, columns * far, columns * far**2])))
+
+
+def _few_columns(x: Matrix, y: Matrix, k: int, seed: int) -> Matrix:
+    """Return each sample's share of the information of the columns chosen on the other half."""
+    n = len(x)
+    order = np.random.default_rng([seed, n]).permutation(n)
+    first, second = order[: n // 2], order[n // 2 :]
+    terms = np.empty(n)
+    for train, test in ((first, second), (second, first)):
+        left, right = _chosen_columns(x[train], y[train], k)
+        terms[test] = local_ksg(x[test][:, left], y[test][:, right], k)
+    return terms
+
+
+def _chosen_columns(x: Matrix, y: Matrix, k: int) -> tuple[list[int], list[int]]:
+    """Return the best pair of columns, then those that add to it by two standard errors."""
+    pairs = [([i], [j]) for i in range(x.shape[1]) for j in range(y.shape[1])]
+    shares = [local_ksg(x[:, left], y[:, right], k) for left, right in pairs]
+    best = int(np.argmax([share.mean() for share in shares]))
+    chosen, share = pairs[best], shares[best]
+    while True:
+        larger = [([*chosen[0], i], chosen[1]) for i in range(x.shape[1]) if i not in chosen[0]]
+        larger += [(chosen[0], [*chosen[1], j]) for j in range(y.shape[1]) if j not in chosen[1]]
+        larger = [each for each in larger if max(map(len, each)) <= COLUMNS]
+        if not larger:
+            return chosen
+        shares = [local_ksg(x[:, left], y[:, right], k) for left, right in larger]
+        best = int(np.argmax([each.mean() for each in shares]))
+        gain = shares[best] - share
+        if gain.mean() < 2 * gain.std() / np.sqrt(len(gain)):
+            return chosen
+        chosen, share = larger[best], shares[best]
 
 
 def _narrow(columns: Matrix, white: Whitened | None) -> Matrix:

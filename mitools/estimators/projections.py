@@ -23,6 +23,8 @@ PAIRS = 10
 #: Numbers of principal components tried, beside the most allowed: a few suffice for a low-rank
 #: signal in wide data, where all of them would drown it.
 COMPONENTS = (10, 30, 90)
+#: Pairs count for normality if their correlation is this many standard errors, and no accident.
+STRONG = 4.0
 #: Components are shrunk as if this share of the mean variance were noise.
 RIDGE = 1e-3
 #: Principal components with this share of the largest variance or less are rounding.
@@ -120,7 +122,7 @@ def _held_out(
     size = _size(x, y, train, pairs)
     u, v = _projected(x, y, train, test, size, pairs)
     correlations = (u * v).mean(axis=0)
-    strong = correlations > 2.5 / np.sqrt(len(test))
+    strong = correlations > STRONG / np.sqrt(len(test))
     normality = 1.0
     if strong.any():
         ranked = (_normal(u[:, strong]) * _normal(v[:, strong])).mean(axis=0)
