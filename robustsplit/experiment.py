@@ -34,6 +34,7 @@ from robustsplit.progress import Progress
 from robustsplit.records import result_from_dict, result_to_dict
 from robustsplit.results import Profile, RhoResult
 from robustsplit.rundir import RunDirectory
+from robustsplit.threads import fixed_threads
 from robustsplit.training import Recipe, fit
 
 __all__ = ["Experiment", "load_data"]
@@ -79,14 +80,10 @@ class Experiment:
         Args:
             progress: Whether to show the bar; None: on a terminal.
         """
-        with exclusive(self.directory.path):
+        threads = self.directory.config.threads
+        with exclusive(self.directory.path), fixed_threads(threads):
             sweep(self.directory.path)
-            threads = torch.get_num_threads()
-            torch.set_num_threads(self.directory.config.threads)
-            try:
-                return _Study(self.directory, progress).run()
-            finally:
-                torch.set_num_threads(threads)
+            return _Study(self.directory, progress).run()
 
 
 def check(config: Config) -> None:
