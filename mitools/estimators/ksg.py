@@ -16,7 +16,7 @@ points on the rectangle count.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -129,14 +129,6 @@ class KSG(MutualInformationEstimator):
                 f'`jitter` must be "auto" or a number of standard deviations, 0 or more, got '
                 f"{self.jitter!r}."
             )
-
-    def __repr__(self) -> str:
-        changed = (
-            f"{item.name}={getattr(self, item.name)!r}"
-            for item in fields(self)
-            if getattr(self, item.name) != item.default
-        )
-        return f"KSG({', '.join(changed)})"
 
     def minimum_samples(self) -> int:
         """Return k + 1: a point needs k others."""

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 from scipy.stats import gamma, norm
 
-from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess
+from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess, parse_estimator
 from mitools._resampling import fitted_p_value, p_value
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.distributions import ClassShift, Gaussian, Identity, SignXor
@@ -20,6 +20,7 @@ from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
 from mitools.estimators.noisy import NoisyBounds
 from mitools.estimators.sliced import Sliced
+from mitools.registry import ESTIMATORS
 from mitools.verdict import FITTED_LEVEL
 
 
@@ -465,6 +466,28 @@ def test_the_published_setting_on_wide_noise_is_exposed():
     assert "The null accounts for the value" in said
     assert "ceiling" in said
     assert "alone in their joint cell" in said
+
+
+TEXTS = [*ESTIMATORS, "edge:semirobust", "edge:released=4.3.1", "ksg+pca:2", "sliced:n_slices=5"]
+
+
+@pytest.mark.parametrize("text", sorted({*TEXTS} - {"sliced"}))
+def test_every_estimator_can_be_assessed_and_none_sees_what_is_not_there(text):
+    """The contract of all estimators: data of their kind in, the right verdict and JSON out."""
+    estimator = parse_estimator(text)
+    rng = np.random.default_rng(3)
+    x, noise = rng.normal(size=(2, 120, 2))
+    labels = rng.integers(3, size=120)
+    x = labels[::-1] % 2 if text == "plugin" else x
+    y = labels if text in ("labels", "plugin") else noise
+    quick = {"n_permutations": 30, "n_halves": 2, "cross_check": None, "sweep": False}
+    found = assess(x, y, estimator=estimator, **quick)
+    assert found.verdict is Verdict.INDEPENDENT, str(found)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["estimator"] == repr(estimator)
+    assert found.value <= found.estimate.ceiling
+    if text not in ("noisy", "labels", "plugin"):
+        both = assess(x, x + 0.1 * noise, estimator=estimator, **quick)
+        assert both.verdict is Verdict.UNRELIABLE, str(both)  # no second estimator confirms it
 
 
 @pytest.mark.parametrize("estimator", [KSG(), EDGE()], ids=["KSG", "EDGE"])
