@@ -12,62 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._kernels.counts import compress, sort_codes
-from mitools._kernels.lsh import joint_codes
+from mitools.blocks import Block, Table
 from mitools.hashing import Grid, Side
 
 if TYPE_CHECKING:
     from mitools.base import Estimate
     from mitools.estimators.edge import EDGE
 
-__all__ = ["Block", "Codes", "CountState", "Table"]
-
-Codes = NDArray[np.uint64]
-Table = tuple[Codes, NDArray[np.int64]]
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """One hashed pair of sides with its ensemble of grids."""
-
-    x: Side
-    y: Side
-    grids: tuple[Grid, ...]
-
-    @property
-    def interleaved(self) -> bool:
-        """Whether both sides have nested cells, so that their bits alternate."""
-        return not (self.x.discrete or self.y.discrete)
-
-    @property
-    def swapped(self) -> bool:
-        """Whether y's labels lead the joint code, before the cells of x."""
-        return self.y.discrete and not self.x.discrete
-
-    def steps(self, grid: Grid) -> NDArray[np.int64]:
-        """Return how deep each side's cells are nested, with shape (2,); labels are not."""
-        return np.array([0 if side.discrete else grid.steps for side in (self.x, self.y)])
-
-    def low_bits(self, steps: int) -> int:
-        """How many bits the trailing side takes in a code that is not interleaved."""
-        if self.x.discrete and self.y.discrete:
-            return max((self.y.n_cells(0) - 1).bit_length(), 1)
-        return steps
-
-    def _bits(self, steps: int) -> int:
-        """Return how many bits a joint code has."""
-        if self.interleaved:
-            return 2 * steps
-        leading = self.y if self.swapped else self.x
-        return self.low_bits(steps) + (leading.n_cells(0) - 1).bit_length()
-
-    def join(self, x_codes: Codes, y_codes: Codes, steps: int) -> Table:
-        """Return the distinct joint codes, sorted, and their counts."""
-        if self.swapped:
-            x_codes, y_codes = y_codes, x_codes
-        joint = joint_codes(x_codes, y_codes, self.low_bits(steps), self.interleaved)
-        table: Table = compress(sort_codes(joint, self._bits(steps)))
-        return table
+__all__ = ["CountState"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,16 +146,7 @@ class CountState:
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[tuple[Table, ...], ...]:
         """Return the tables of validated rows by themselves."""
-        tables = []
-        for block in self.blocks:
-            u, v = block.x.coordinates(x), block.y.coordinates(y)
-            tables.append(
-                tuple(
-                    block.join(grid.codes(block.x, u), grid.codes(block.y, v), grid.steps)
-                    for grid in block.grids
-                )
-            )
-        return tuple(tables)
+        return tuple(block.count(x, y) for block in self.blocks)
 
     def _add(self, tables: tuple[tuple[Table, ...], ...], n: int) -> CountState:
         if self.n_samples == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ Matrix = NDArray[np.float64]
 
 #: Above this width a side is mixed down at random before its canonical directions are sought.
 WIDEST = 128
+#: Below this width, singular vectors come from the decomposition of that name.
+NARROW = 32
+#: Rows taken at a time where a column's spread is measured.
+BLOCK = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +25,8 @@ class CanonicalDirections:
     """Pairs of directions whose projections correlate most, strongest first.
 
     Attributes:
-        x: Directions in x, with shape (d_x, r).
-        y: Directions in y, with shape (d_y, r).
+        x: The significant directions in x, or the first if none is, with shape (d_x, r).
+        y: Those in y, with shape (d_y, r).
         significant: How many pairs correlate more than independent data of this shape ever would.
     """
 
@@ -47,16 +52,18 @@ class CanonicalDirections:
         )
         if u.shape[1] == 0 or v.shape[1] == 0:  # a constant side: any direction will do
             return cls(random_directions(x, 1, seed), random_directions(y, 1, seed), 0)
-        left, correlations, right = np.linalg.svd(u.T @ v / n, full_matrices=False)
-        right = right.T
-        # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
-        skew = ((u @ left) ** 3).sum(axis=0) + ((v @ right) ** 3).sum(axis=0)
-        left, right = left * np.where(skew < 0, -1, 1), right * np.where(skew < 0, -1, 1)
+        left, correlations, right = _singular(u.T @ v / n)
         a, b = (min(whitened.shape[1] / n, 0.5) for whitened in (u, v))
         edge = a + b - 2 * a * b + 2 * np.sqrt(a * (1 - a) * b * (1 - b))
         # The largest one fluctuates around the edge on the scale n^(-2/3).
         edge *= 1 + 2 * n ** (-2 / 3) / max(a, b, 1 / n) ** (1 / 3)
-        return cls(to_x @ left, to_y @ right, int((correlations**2 > edge).sum()))
+        significant = int((correlations**2 > edge).sum())
+        kept = max(significant, 1)
+        left, right = left[:, :kept], right[:, :kept]
+        # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
+        skew = ((u @ left) ** 3).sum(axis=0) + ((v @ right) ** 3).sum(axis=0)
+        sign = np.where(skew < 0, -1, 1)
+        return cls(to_x @ (left * sign), to_y @ (right * sign), significant)
 
 
 def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
@@ -66,30 +73,61 @@ def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
     them and swapping the sides changes nothing.
     """
     width = rows.shape[1]
-    spread = _spread_of(rows)
-    directions = np.random.default_rng([seed, width]).normal(size=(width, count))
-    out: Matrix = directions / spread[:, None] / np.sqrt(width)
+    scaling = 1 / (_spread_of(rows) * np.sqrt(width))
+    out: Matrix = _normal(seed, width, count) * scaling[:, None]
     return out
+
+
+@lru_cache(maxsize=4)
+def _normal(seed: int, width: int, count: int) -> Matrix:
+    """Return Gaussian numbers, kept for the other side and the next pair of layers."""
+    numbers = np.random.default_rng([seed, width]).normal(size=(width, count))
+    numbers.setflags(write=False)
+    return numbers
 
 
 def _spread_of(rows: Matrix) -> Matrix:
     """Return each column's spread on a strided sample, and infinity for constant columns."""
-    chosen = rows[:: max(1, len(rows) // 1000)]
-    spread = chosen.std(axis=0)
-    return np.where(spread > 0, spread, np.inf)
+    chosen = rows[:: max(1, len(rows) // 500)]
+    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for start in range(0, len(chosen), BLOCK):  # small blocks stay in the cache
+        moved = chosen[start : start + BLOCK] - chosen[0]
+        total += moved.sum(axis=0)
+        squares += np.einsum("ij,ij->j", moved, moved)
+    mean = total / len(chosen)
+    variance = squares / len(chosen) - mean * mean
+    # What rounding leaves of a column that hardly varies about its mean is no spread.
+    certain = variance > squares / len(chosen) * 1e-12
+    return np.where(certain, np.sqrt(np.maximum(variance, 0)), np.inf)
 
 
 def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:
     """Return whitened rows, and the map from the columns to them; null directions are dropped."""
     n, width = rows.shape
-    scaling = np.diag(1 / _spread_of(rows)) if width <= WIDEST else None
-    mixing = random_directions(rows, WIDEST, seed) if scaling is None else scaling
-    mixed = rows @ mixing
-    centred = mixed - mixed.mean(axis=0)
+    mixing = random_directions(rows, WIDEST, seed) if width > WIDEST else None
+    scaling = 1 / _spread_of(rows) if mixing is None else np.ones(WIDEST)
+    centred = rows * scaling if mixing is None else rows @ mixing
+    centred -= centred.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred / n)
     keep = values > max(float(values[-1]), 0.0) * 1e-10
     transform = vectors[:, keep] / np.sqrt(values[keep])
-    return centred @ transform, mixing @ transform
+    back = scaling[:, None] * transform
+    return centred @ transform, back if mixing is None else mixing @ transform
+
+
+def _singular(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Return singular vectors and values, largest first; those of tiny values are not orthogonal.
+
+    From width 32 on they come from an eigendecomposition, which takes half the time; the values
+    that matter are far from 0.
+    """
+    if min(matrix.shape) < NARROW:
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+        return left, values, right.T
+    squares, left = np.linalg.eigh(matrix @ matrix.T)
+    values = np.sqrt(np.maximum(squares[::-1], 1e-12))
+    left = left[:, ::-1]
+    return left, values, (matrix.T @ left) / values
 
 
 def _indicators(rows: Matrix) -> Matrix:

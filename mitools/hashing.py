@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._kernels.lsh import cell_codes, margin_quantiles
+from mitools._kernels.lsh import margin_quantiles
 
 __all__ = ["Grid", "Side"]
 
 Matrix = NDArray[np.float64]
-Codes = NDArray[np.uint64]
 
 #: Knots of a column's quantile transform, for many samples.
 KNOTS = 1024
@@ -97,15 +96,6 @@ class Grid:
     order: NDArray[np.int64]
     steps: int
 
-    def codes(self, side: Side, coordinates: Matrix) -> Codes:
-        """Return the finest cell of each row, with shape (n,)."""
-        if side.discrete:
-            return coordinates[:, 0].astype(np.uint64)
-        codes: Codes = cell_codes(
-            coordinates, self.scale, self.shifts, self.order, self.steps, len(self.order)
-        )
-        return codes
-
 
 def _strided(rows: Matrix, at_most: int) -> Matrix:
     if len(rows) <= at_most:
@@ -115,9 +105,10 @@ def _strided(rows: Matrix, at_most: int) -> Matrix:
 
 def _labels(rows: Matrix) -> Matrix | None:
     """Return the distinct rows if they repeat so often that the side is discrete, else None."""
-    glance = _strided(rows, GLANCE)
-    if len(np.unique(glance[:, 0])) > _few(len(glance)):
+    first = _strided(rows[:, 0], GLANCE)
+    if len(np.unique(first)) > _few(len(first)):
         return None
+    glance = _strided(rows, GLANCE)
     if rows.shape[1] > 1 and len(np.unique(glance, axis=0)) > _few(len(glance)):
         return None
     distinct = np.unique(rows) if rows.shape[1] == 1 else np.unique(rows, axis=0)

@@ -3,7 +3,8 @@
 The distinct joint codes, sorted, are a tree written down: a node at depth ``l`` is a run of codes
 that agree in their first ``l`` steps. One side's tree is small, so its counts are kept in a heap:
 the node at depth ``l`` with prefix ``c`` is entry ``2^l + c``. A side of labels has depth 0, and
-entry ``1 + c``.
+entry ``1 + c``. The "first" side leads a joint code: labels if there are any. An empty array of
+counts stands for ones. All kernels are serial.
 """
 
 from __future__ import annotations
@@ -15,51 +16,108 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
-    "clipped_information",
     "compress",
+    "digest",
     "heap_counts",
-    "mean_neighbor_distances",
+    "heap_of",
     "nested_information",
-    "row_codes",
+    "sort_codes",
     "split_codes",
     "table_at_depth",
+    "terms_of",
 ]
 
-Codes = NDArray[np.uint64]
+Codes = NDArray[Any]  # uint32 up to 32 bits, else uint64
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+#: Codes below this number are sorted by insertion.
+FEW = 48
+#: Equal-prefix runs shorter than this, on average, are cheaper to insert than to sort by digits.
+SHORT = 6.0
+
 
 @njit(cache=True, nogil=True)
-def sort_codes(codes: Codes, bits: int) -> Codes:
-    """Sort codes of at most `bits` bits, digit by digit; the array given is overwritten."""
-    n = len(codes)
-    passes = (bits + 10) // 11
-    starts = np.zeros((passes, 2049), np.int64)
-    digit = np.uint64(2047)
-    for i in range(n):
+def _insert(codes: Codes) -> None:
+    """Sort in place by insertion: linear where codes are nearly sorted."""
+    for i in range(1, len(codes)):
         code = codes[i]
+        j = i - 1
+        while j >= 0 and codes[j] > code:
+            codes[j + 1] = codes[j]
+            j -= 1
+        codes[j + 1] = code
+
+
+@njit(cache=True, nogil=True)
+def sort_codes(codes: Codes, other: Codes, bits: int) -> Codes:
+    """Sort codes of at most `bits` bits, digit by digit, and return whichever array holds them.
+
+    Both `codes` and `other`, of the same shape, are overwritten.
+
+    Leading digits that tell nearly all codes apart leave short runs, which insertion finishes.
+    """
+    n = len(codes)
+    if n <= FEW:
+        _insert(codes)
+        return codes
+    # Few wide digits for many codes, more narrow ones for few: a digit costs its table as well.
+    passes = 1
+    best = np.inf
+    for tried in range(1, 9):
+        width = (bits + tried - 1) // tried
+        if width <= 11 and tried * (n + (1 << width)) < best:
+            best = tried * (n + (1 << width))
+            passes = tried
+    if best == np.inf:
+        passes = (bits + 10) // 11
+    width = max((bits + passes - 1) // passes, 1)
+    size = 1 << width
+    starts = np.zeros((passes, size + 1), np.int64)
+    digit = size - 1
+    for i in range(n):
+        code = np.int64(codes[i])
         for p in range(passes):
-            starts[p, np.int64((code >> np.uint64(11 * p)) & digit) + 1] += 1
-    other = np.empty(n, np.uint64)
-    for p in range(passes):
-        if starts[p].max() == n:  # one digit throughout
+            starts[p, ((code >> (width * p)) & digit) + 1] += 1
+    lowest = 0
+    if passes > 1 and n <= 1 << 22:
+        # How a leading digit splits the codes foretells how the next ones do.
+        pairs = 0.0
+        for d in range(1, size + 1):
+            pairs += float(starts[passes - 1, d]) ** 2
+        together = pairs / n / n
+        run = float(n)
+        for p in range(passes - 1, 0, -1):
+            run *= together
+            if run < SHORT:
+                lowest = p
+                break
+    for p in range(lowest, passes):
+        place = starts[p]
+        if place.max() == n:  # one digit throughout
             continue
-        place = np.cumsum(starts[p])
-        shift = np.uint64(11 * p)
+        for d in range(1, size):
+            place[d] += place[d - 1]
+        shift = width * p
         for i in range(n):
-            d = np.int64((codes[i] >> shift) & digit)
-            other[place[d]] = codes[i]
-            place[d] += 1
+            at = (np.int64(codes[i]) >> shift) & digit
+            other[place[at]] = codes[i]
+            place[at] += 1
         codes, other = other, codes
+    if lowest > 0:
+        _insert(codes)
     return codes
 
 
 @njit(cache=True, nogil=True)
-def digest(counts: Counts, state: Any) -> Any:
-    """Mix an array of counts into a 64-bit digest."""
-    for i in range(len(counts)):
-        state = (state ^ np.uint64(counts[i])) * np.uint64(0x9E3779B97F4A7C15)
+def digest(counts: Any, state: Any) -> Any:
+    """Mix counts, with shape (G, cells), into a 64-bit digest."""
+    for g in range(len(counts)):
+        total = np.uint64(0)
+        for i in range(counts.shape[1]):  # a sum of products, which runs in parallel lanes
+            factor = np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+            total += np.uint64(counts[g, i]) * (factor ^ (factor >> np.uint64(29)))
+        state = (state ^ total) * np.uint64(0xBF58476D1CE4E5B9)
         state ^= state >> np.uint64(29)
     return state
 
@@ -68,7 +126,7 @@ def digest(counts: Counts, state: Any) -> Any:
 def compress(codes: Codes) -> tuple[Codes, Counts]:
     """Return the distinct values of sorted `codes` and how often each occurs."""
     n = len(codes)
-    distinct = np.empty(n, np.uint64)
+    distinct = np.empty_like(codes)
     counts = np.empty(n, np.int64)
     last = -1
     for i in range(n):
@@ -101,21 +159,34 @@ def split_codes(codes: Codes, y_bits: int, interleave: bool) -> Counts:
     mask = (np.uint64(1) << np.uint64(y_bits)) - np.uint64(1)
     for i in range(m):
         if interleave:
-            sides[0, i] = np.int64(_gather(codes[i] >> np.uint64(1)))
-            sides[1, i] = np.int64(_gather(codes[i]))
+            sides[0, i] = np.int64(_gather(np.uint64(codes[i]) >> np.uint64(1)))
+            sides[1, i] = np.int64(_gather(np.uint64(codes[i])))
         else:
-            sides[0, i] = np.int64(codes[i] >> np.uint64(y_bits))
-            sides[1, i] = np.int64(codes[i] & mask)
+            sides[0, i] = np.int64(np.uint64(codes[i]) >> np.uint64(y_bits))
+            sides[1, i] = np.int64(np.uint64(codes[i]) & mask)
     return sides
 
 
 @njit(cache=True, nogil=True)
-def heap_counts(codes: Counts, counts: Counts, steps: int, size: int) -> Counts:
+def heap_counts(codes: Any, counts: Counts, steps: int, size: int) -> Counts:
     """Return one side's counts at every depth, as a heap; `size` is its number of finest cells."""
     first = 1 << steps
     heap = np.zeros(first + size, np.int64)
+    single = len(counts) == 0
     for i in range(len(codes)):
-        heap[first + codes[i]] += counts[i]
+        heap[first + np.int64(codes[i])] += 1 if single else counts[i]
+    for node in range(first - 1, 0, -1):
+        heap[node] = heap[2 * node] + heap[2 * node + 1]
+    return heap
+
+
+@njit(cache=True, nogil=True)
+def heap_of(cells: Any, steps: int, coarser: int) -> Counts:
+    """Return the heap over the counts of finest cells, or of cells so many steps coarser."""
+    first = 1 << (steps - coarser)
+    heap = np.zeros(first + ((len(cells) - 1) >> coarser) + 1, np.int64)
+    for cell in range(len(cells)):
+        heap[first + (cell >> coarser)] += np.int64(cells[cell])
     for node in range(first - 1, 0, -1):
         heap[node] = heap[2 * node] + heap[2 * node + 1]
     return heap
@@ -125,17 +196,19 @@ def heap_counts(codes: Counts, counts: Counts, steps: int, size: int) -> Counts:
 def _shared_steps(codes: Codes, depth: int, bits: int) -> Any:
     """Return how many steps each code shares with the next; -1 if not even the label."""
     m = len(codes)
-    shared = np.full(m, -1, np.int8)
-    if bits == 0:
-        return shared
+    shared = np.empty(m, np.int8)
+    half = bits >> 1
     for i in range(m - 1):
-        differ = codes[i] ^ codes[i + 1]
-        length = 1
+        differ = np.uint64(codes[i]) ^ np.uint64(codes[i + 1])
+        length = np.int64(0)
         for step in (32, 16, 8, 4, 2, 1):  # its bit length, without branches
-            moved = step * (differ >> np.uint64(step) != 0)
+            moved = np.int64(differ >> np.uint64(step) != 0) * step
             differ >>= np.uint64(moved)
             length += moved
-        shared[i] = max(depth - (length + bits - 1) // bits, -1)
+        length += np.int64(differ)
+        steps: Any = depth - ((length + half) >> half)
+        shared[i] = max(steps, -1)
+    shared[m - 1] = -1
     return shared
 
 
@@ -150,13 +223,35 @@ def _at(table: Floats, count: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def terms_of(heap: Counts, table: Floats) -> Floats:
+    """Return f(count) for every count of a heap."""
+    terms = np.empty(len(heap))
+    for node in range(len(heap)):
+        terms[node] = _at(table, heap[node])
+    return terms
+
+
+@njit(cache=True, nogil=True)
+def _nodes(code: Any, low_bits: int, interleaved: bool, depth: int, level: int) -> Any:
+    """Return the two sides' heap entries for the cell of a joint code at one level."""
+    if interleaved:
+        prefix = np.uint64(code) >> np.uint64(2 * (depth - level))
+        top = np.int64(1) << level
+        return top + np.int64(_gather(prefix >> np.uint64(1))), top + np.int64(_gather(prefix))
+    label = np.int64(np.uint64(code) >> np.uint64(low_bits))
+    rest = np.int64(np.uint64(code)) & ((np.int64(1) << low_bits) - 1)
+    return 1 + label, (np.int64(1) << level) + (rest >> (depth - level))
+
+
+@njit(cache=True, nogil=True)
 def nested_information(
     codes: Codes,
     counts: Counts,
-    sides: Counts,
-    x_heap: Counts,
-    y_heap: Counts,
-    steps: Counts,
+    low_bits: int,
+    interleaved: bool,
+    first_terms: Floats,
+    second_terms: Floats,
+    depth: int,
     table: Floats,
     occupancies: Counts,
 ) -> Floats:
@@ -170,12 +265,13 @@ def nested_information(
     visit per distinct code and per branching.
 
     Args:
-        codes: Distinct joint codes, sorted, with shape (m,).
-        counts: How many samples have each code.
-        sides: The codes of x and y in each joint code, with shape (2, m).
-        x_heap: Counts of x's cells at each depth.
-        y_heap: Counts of y's cells at each depth.
-        steps: Depths of x's and of y's codes, with shape (2,); 0 for labels.
+        codes: Joint codes, sorted, with shape (m,); they may repeat.
+        counts: How many samples each stands for, or empty for one each.
+        low_bits: How many bits the second side takes, where bits do not alternate.
+        interleaved: Whether the two sides' bits alternate.
+        first_terms: f of the first side's heap of counts.
+        second_terms: f of the second side's.
+        depth: Steps of the nested sides; 0 for labels on both.
         table: :math:`f(0), f(1), \ldots`, either psi or log, as far as it is worth storing.
         occupancies: The two values of :math:`k`, increasing.
 
@@ -183,30 +279,28 @@ def nested_information(
         The two means in nats, with shape (2,).
     """
     m = len(codes)
-    x_steps, y_steps = steps[0], steps[1]
-    depth = max(x_steps, y_steps)
-    bits = (1 if x_steps > 0 else 0) + (1 if y_steps > 0 else 0)
+    bits = 2 if interleaved else 1
     small, large = occupancies[0], occupancies[1]
     levels = np.empty(depth + 2, np.int64)
     weights = np.empty((depth + 2, 3), np.int64)  # samples; those no smaller cell took, for each k
-    total = counts.sum()
+    single = len(counts) == 0
+    total = np.int64(m) if single else counts.sum()
     next_shared = _shared_steps(codes, depth, bits)
     of_all = _at(table, total)
     first, second = 0.0, 0.0
     top = -1
+    weight = np.int64(0)
     for i in range(m):
-        shared = next_shared[i]
-        level, weight = depth, counts[i]
+        weight += np.int64(1) if single else counts[i]
+        shared = np.int64(next_shared[i])
+        if shared == depth:  # the same cell goes on
+            continue
+        level = depth
         rest_small, rest_large = weight, weight
         while True:
             if weight >= small and rest_large > 0:
-                x_level, y_level = min(level, x_steps), min(level, y_steps)
-                term = (
-                    _at(table, weight)
-                    - _at(table, x_heap[(1 << x_level) + (sides[0, i] >> (x_steps - x_level))])
-                    - _at(table, y_heap[(1 << y_level) + (sides[1, i] >> (y_steps - y_level))])
-                    + of_all
-                )
+                one, other = _nodes(codes[i], low_bits, interleaved, depth, level)
+                term = _at(table, weight) - first_terms[one] - second_terms[other] + of_all
                 first += rest_small * term
                 rest_small = 0
                 if weight >= large:
@@ -216,25 +310,18 @@ def nested_information(
                 weight += weights[top, 0]
                 rest_small += weights[top, 1]
                 rest_large += weights[top, 2]
-                if levels[top] == shared:
-                    weights[top, 0], weights[top, 1], weights[top, 2] = (
-                        weight,
-                        rest_small,
-                        rest_large,
-                    )
-                    break
                 level = levels[top]
-                top -= 1
+                if level != shared:
+                    top -= 1
+                    continue
+            elif shared >= 0:
+                top += 1
+                levels[top] = shared
             else:
-                if shared >= 0:
-                    top += 1
-                    levels[top] = shared
-                    weights[top, 0], weights[top, 1], weights[top, 2] = (
-                        weight,
-                        rest_small,
-                        rest_large,
-                    )
                 break
+            weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
+            break
+        weight = np.int64(0)
     return np.array([first / total, second / total])
 
 
@@ -242,43 +329,41 @@ def nested_information(
 def table_at_depth(
     codes: Codes,
     counts: Counts,
-    sides: Counts,
-    x_heap: Counts,
-    y_heap: Counts,
+    low_bits: int,
+    interleaved: bool,
+    first_heap: Counts,
+    second_heap: Counts,
     steps: Counts,
-    depth: int,
+    level: int,
 ) -> Floats:
-    r"""Describe the plain contingency table of the cells at one depth.
+    r"""Describe the plain contingency table of the cells at one level.
 
-    Returns: The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of x, of y, joint ones,
-        the samples alone in theirs, and the entropies of x's and y's cells in nats, as shape (7,).
+    Returns: The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of the first side, of the
+        second, joint ones, the samples alone in theirs, and the entropies of the first side's and
+        the second side's cells in nats, as shape (7,).
     """
     out = np.zeros(7)
-    total = np.int64(0)
-    for i in range(len(codes)):
-        total += counts[i]
-    x_depth, y_depth = min(depth, steps[0]), min(depth, steps[1])
-    start = 0
-    while start < len(codes):
-        x = sides[0, start] >> (steps[0] - x_depth)
-        y = sides[1, start] >> (steps[1] - y_depth)
-        together, end = counts[start], start + 1
-        while (
-            end < len(codes)
-            and sides[0, end] >> (steps[0] - x_depth) == x
-            and sides[1, end] >> (steps[1] - y_depth) == y
-        ):
-            together += counts[end]
-            end += 1
-        n_x, n_y = x_heap[(1 << x_depth) + x], y_heap[(1 << y_depth) + y]
-        out[0] += (together / n_x) * (together / n_y)
+    m = len(codes)
+    single = len(counts) == 0
+    depth = max(steps[0], steps[1])
+    level = min(level, depth)
+    hidden = (2 if interleaved else 1) * (depth - level)
+    total, together = np.int64(0), np.int64(0)
+    for i in range(m):
+        together += np.int64(1) if single else counts[i]
+        here = np.uint64(codes[i]) >> np.uint64(hidden)
+        if i + 1 < m and np.uint64(codes[i + 1]) >> np.uint64(hidden) == here:
+            continue
+        one, other = _nodes(codes[i], low_bits, interleaved, depth, level)
+        out[0] += (together / first_heap[one]) * (together / second_heap[other])
         out[3] += 1
         if together == 1:
             out[4] += 1
-        start = end
+        total += together
+        together = np.int64(0)
     for side in range(2):
-        heap = x_heap if side == 0 else y_heap
-        first = 1 << (x_depth if side == 0 else y_depth)
+        heap = first_heap if side == 0 else second_heap
+        first = 1 << min(level, steps[side])
         last = 2 * first if steps[side] > 0 else len(heap)
         entropy = 0.0
         for node in range(first, last):
@@ -287,76 +372,3 @@ def table_at_depth(
                 entropy += heap[node] * (np.log(total) - np.log(heap[node]))
         out[5 + side] = entropy / total
     return out
-
-
-@njit(cache=True, nogil=True)
-def row_codes(rows: Floats) -> Codes:
-    """Return one mixed 64-bit code per row of whole numbers, shape (n, r)."""
-    n, r = rows.shape
-    codes = np.empty(n, np.uint64)
-    for i in range(n):
-        code = np.uint64(0)
-        for j in range(r):
-            code ^= np.uint64(np.int64(rows[i, j]))
-            # The finaliser of splitmix64: a bijection, so a single column never collides.
-            code = (code + np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFFFFFFFFFFFFFF)
-            code = (code ^ (code >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            code = (code ^ (code >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            code ^= code >> np.uint64(31)
-        codes[i] = code
-    return codes
-
-
-@njit(cache=True, nogil=True)
-def mean_neighbor_distances(ordered: Floats, probes: Floats, k: int) -> float:
-    """Return the probes' mean distance to their k-th neighbour in `ordered`, sorted.
-
-    Probes are values of `ordered`, and each is its own first neighbour.
-    """
-    n = len(ordered)
-    total = 0.0
-    for i in range(len(probes)):
-        value = probes[i]
-        at = np.searchsorted(ordered, value)
-        # The k nearest are a window of k; its far end decides, and the best window is found by
-        # bisection.
-        low, high = max(0, at - k + 1), min(at, n - k)
-        while low < high:
-            middle = (low + high) >> 1
-            if value - ordered[middle] > ordered[middle + k] - value:
-                low = middle + 1
-            else:
-                high = middle
-        total += max(value - ordered[low], ordered[low + k - 1] - value)
-    return total / len(probes)
-
-
-@njit(cache=True, nogil=True)
-def clipped_information(
-    joint: Counts, x_counts: Counts, y_counts: Counts, n: int, lower: float, upper: float
-) -> tuple[float, int, int]:
-    r"""Return the mean clipped log-ratio in bits, from sorted codes ``i K + j``.
-
-    Returns:
-        The sum in bits, joint cells, and samples alone in theirs.
-    """
-    width = len(y_counts)
-    value = 0.0
-    cells, alone, start = 0, 0, 0
-    while start < n:
-        code = joint[start]
-        end = start + 1
-        while end < n and joint[end] == code:
-            end += 1
-        together = end - start
-        ratio = (
-            np.log2(together)
-            + np.log2(n)
-            - np.log2(x_counts[code // width])
-            - np.log2(y_counts[code % width])
-        )
-        value += together * min(max(ratio, lower), upper)
-        cells += 1
-        alone += 1 if together == 1 else 0
-        start = end
-    return value / n, cells, alone

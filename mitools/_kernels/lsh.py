@@ -13,9 +13,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["cell_codes", "joint_codes", "margin_quantiles"]
+__all__ = ["cell_codes", "margin_quantiles", "place_codes"]
 
-Codes = NDArray[np.uint64]
+Codes = NDArray[Any]  # uint32 up to 32 bits, else uint64
+SideCodes = NDArray[np.uint32]
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -73,32 +74,43 @@ def margin_quantiles(values: Floats, knots: Floats) -> Floats:
 
 @njit(cache=True, nogil=True)
 def cell_codes(
-    quantiles: Floats, scale: float, shifts: Floats, order: Counts, steps: int, width: int
-) -> Codes:
-    """Return the code of each row of `quantiles`, shape (n, p), with one bit per step.
+    quantiles: Floats, scale: float, shifts: Floats, order: Counts, steps: int, out: SideCodes
+) -> SideCodes:
+    """Write the code of each row of `quantiles`, shape (n, p), to `out`, with one bit per step.
 
     Step ``l`` appends the next bit of ``floor((scale u + shift) 2^depth)`` of coordinate
-    ``order[l % width]``; a step whose coordinate this side lacks (it is >= p) appends 0.
+    ``order[l % width]``; a step whose coordinate this side lacks (it is >= p) appends 0. There are
+    at most 31 steps. Labels (no shifts) are their own codes.
     """
     n, p = quantiles.shape
+    width = len(shifts)
+    if width == 0:
+        for i in range(n):
+            out[i] = np.uint32(np.int64(quantiles[i, 0]))
+        return out
     depth = (steps + width - 1) // width
-    cells = np.empty(p, np.int64)
-    codes = np.empty(n, np.uint64)
     size = 2.0**depth
+    if width == 1:
+        factor, shift = scale * size, shifts[0] * size  # powers of two: the same bits
+        for i in range(n):
+            out[i] = np.uint32(np.int64(quantiles[i, 0] * factor + shift))
+        return out
+    cells = np.empty(p, np.int64)
     for i in range(n):
         for j in range(p):
             cells[j] = np.int64((quantiles[i, j] * scale + shifts[j]) * size)
-        if width == 1:
-            codes[i] = np.uint64(cells[0])
-            continue
         code = np.int64(0)
-        for step in range(steps):
-            j = order[step % width]
+        at, bit = 0, depth - 1
+        for _ in range(steps):
+            j = order[at]
             code <<= 1
             if j < p:
-                code |= (cells[j] >> (depth - 1 - step // width)) & 1
-        codes[i] = np.uint64(code)
-    return codes
+                code |= (cells[j] >> bit) & 1
+            at += 1
+            if at == width:
+                at, bit = 0, bit - 1
+        out[i] = np.uint32(code)
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -112,13 +124,19 @@ def _spread(code: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def joint_codes(x_codes: Codes, y_codes: Codes, y_bits: int, interleave: bool) -> Codes:
-    """Return one code per pair: bits of x and y in turn, or x's bits before the `y_bits` of y."""
-    n = len(x_codes)
-    out = np.empty(n, np.uint64)
-    for i in range(n):
-        if interleave:
-            out[i] = (_spread(x_codes[i]) << np.uint64(1)) | _spread(y_codes[i])
-        else:
-            out[i] = (x_codes[i] << np.uint64(y_bits)) | y_codes[i]
-    return out
+def place_codes(codes: SideCodes, out: Codes, interleaved: bool, shift: int, add: bool) -> None:
+    """Move a side's codes to where a joint code has its bits: every second one, or in one piece.
+
+    Args:
+        codes: One side's codes, with shape (n,).
+        out: Where to, as wide as joint codes are.
+        interleaved: Whether bits alternate.
+        shift: How far to the left the side's bits lie.
+        add: Whether `out` already holds the other side's bits.
+    """
+    for i in range(len(codes)):
+        code = np.uint64(codes[i])
+        if interleaved:
+            code = _spread(code)
+        code <<= np.uint64(shift)
+        out[i] = (np.uint64(out[i]) | code) if add else code

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._kernels.counts import clipped_information, mean_neighbor_distances, row_codes
+from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
 from mitools.base import MutualInformationEstimator
 from mitools.messages import unknown
 

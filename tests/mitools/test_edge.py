@@ -2,16 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.special import digamma
 
 from mitools import EDGE
-from mitools._kernels import counts as kernels
-from mitools._kernels.lsh import cell_codes, joint_codes, margin_quantiles
-from mitools.counts import Block
-from mitools.estimators import edge
-from mitools.estimators.edge import _heaps
-from mitools.hashing import Grid, Side
-from tests.mitools.naive_edge import chi_square_ratio, nested_information, path, plug_in
+from mitools.estimators import edge_correction
+from tests.mitools.naive_edge import chi_square_ratio, plug_in
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -26,93 +20,7 @@ def information(r, d=1):
     return -d / 2 * np.log(1 - r * r)
 
 
-# --- naive twins -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("k", [2, 3, 10])
-@pytest.mark.parametrize("distinct", [3, 64])
-def test_nested_information_is_its_naive_twin(k, distinct):
-    rng = np.random.default_rng(k)
-    steps = 6
-    x = rng.integers(distinct, size=60).astype(np.uint64)
-    y = (x + rng.integers(3, size=60).astype(np.uint64)) % np.uint64(64)
-    codes, counts = kernels.compress(kernels.sort_codes(joint_codes(x, y, steps, True), 12))
-    sides = kernels.split_codes(codes, steps, True)
-    heaps = [kernels.heap_counts(sides[i], counts, steps, 64) for i in range(2)]
-    table = np.concatenate([[-1.0], -np.euler_gamma + np.cumsum(np.r_[0, 1 / np.arange(1, 60)])])
-    depths = np.array([steps, steps])
-    got = kernels.nested_information(
-        codes, counts, sides, heaps[0], heaps[1], depths, table, np.array([k, k + 1])
-    )
-    paths = [[path(code, steps) for code in side] for side in (x, y)]
-    expected = [nested_information(*paths, each) for each in (k, k + 1)]
-    np.testing.assert_allclose(got, expected, atol=1e-12)
-
-
-def test_labels_beside_cells_are_the_naive_twin():
-    rng = np.random.default_rng(0)
-    labels = rng.integers(4, size=60)
-    y = (rng.random(60) + labels) / 5
-    block = Block(
-        Side.discrete_or_none(labels[:, None].astype(float)),
-        Side.fit(y[:, None]),
-        (Grid(0.8, np.array([0.1]), np.array([0]), 5),),
-    )
-    estimator, grid = EDGE(), block.grids[0]
-    y_codes = grid.codes(block.y, block.y.coordinates(y[:, None]))
-    table = block.join(labels.astype(np.uint64), y_codes, grid.steps)
-    ks = np.array(estimator.occupancies)
-    got = estimator._raw(block, grid, table, _heaps(block, grid, table), ks)
-    # A label is a path whose every step is the label itself: it is in force at depth 0 as well.
-    members = [np.flatnonzero(labels == label) for label in range(4)]
-    assert min(len(m) for m in members) >= 10
-    for value, k in zip(got, estimator.occupancies, strict=True):
-        total = 0.0
-        for i in range(60):
-            for level in range(5, -1, -1):
-                same = (y_codes >> np.uint64(5 - level)) == (y_codes[i] >> np.uint64(5 - level))
-                joint = (same & (labels == labels[i])).sum()
-                if joint >= k:
-                    alone = (labels == labels[i]).sum()
-                    total += digamma(joint) - digamma(alone) - digamma(same.sum()) + digamma(60)
-                    break
-        assert value == pytest.approx(total / 60, abs=1e-12)
-
-
-@pytest.mark.parametrize("knots", [1, 2, 7, 200])
-def test_quantiles_are_mid_ranks(knots):
-    rng = np.random.default_rng(knots)
-    values = rng.integers(12, size=knots).astype(float)
-    got = margin_quantiles(values, np.sort(values))
-    expected = [((values < v).sum() + (values <= v).sum()) / (2 * knots) for v in values]
-    np.testing.assert_allclose(got, expected, atol=1e-12)
-
-
-def test_quantiles_between_and_beyond_knots_never_decrease():
-    knots = np.sort(np.random.default_rng(0).standard_cauchy(300))
-    got = margin_quantiles(np.linspace(-400, 400, 5000), knots)
-    assert (np.diff(got) >= 0).all()
-    assert 0 < got[0] < got[-1] < 1
-
-
-def test_codes_halve_one_coordinate_per_step():
-    quantiles = np.array([[0.6, 0.3]])  # 0.6 = 0.1001..., 0.3 = 0.0100... in binary
-    codes = cell_codes(quantiles, 1.0, np.zeros(2), np.array([1, 0]), 5, 2)
-    assert path(codes[0], 5) == (0, 1, 1, 0, 0)
-
-
-def test_joint_codes_can_be_taken_apart():
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(2**31, size=(2, 1000)).astype(np.uint64)
-    for interleave in (True, False):
-        joint = joint_codes(x, y, 31, interleave)
-        np.testing.assert_array_equal(kernels.split_codes(joint, 31, interleave), [x, y])
-
-
-@pytest.mark.parametrize("bits", [1, 11, 12, 40, 62])
-def test_codes_are_sorted(bits):
-    codes = np.random.default_rng(bits).integers(2**bits, size=3000).astype(np.uint64)
-    np.testing.assert_array_equal(kernels.sort_codes(codes.copy(), bits), np.sort(codes))
+# --- tables ------------------------------------------------------------------------------------
 
 
 def test_the_chi_square_ratio_is_its_naive_twin():
@@ -183,7 +91,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
 def test_remembered_nulls_change_no_bit():
     x, y = gaussian(500, 0.5, 1, 0)
     warm = EDGE().estimate(x, y).value
-    edge._NULLS.clear()
+    edge_correction._NULLS.clear()
     assert EDGE().estimate(x, y).value == warm
 
 
@@ -316,8 +224,29 @@ def test_no_value_exceeds_the_ceiling(d):
     estimate = EDGE().estimate(x, x)
     assert estimate.value <= estimate.ceiling <= EDGE().ceiling(1000)
     assert estimate.saturated
-    if d == 1:
-        assert estimate.ceiling <= np.log(1000)
+
+
+@pytest.mark.parametrize("n", [50, 200, 1000])
+@pytest.mark.parametrize("d", [4, 64, 512])
+@pytest.mark.parametrize("r", [0.3, 0.9, 1.0])
+def test_sums_over_pairs_stay_within_what_n_points_show(n, d, r):
+    x, y = gaussian(n, r, d, 0)
+    estimate = EDGE().estimate(x, y)
+    assert estimate.value <= estimate.ceiling <= np.log(n)
+    assert estimate.value < 1.1 * information(min(r, 0.999), d)
+    assert estimate.saturated == (r == 1.0 or estimate.value > 0.9 * estimate.ceiling)
+    orders = np.array([np.arange(n), np.random.default_rng(0).permutation(n)])
+    again, shuffled = EDGE()._permuted(x, y, orders)
+    assert again == pytest.approx(estimate.value, abs=1e-12)
+    assert shuffled < 0.6
+
+
+def test_what_the_bound_cut_off_is_kept():
+    # 16 canonical pairs hold 13.3 nats, which the sum over pairs finds; 1000 points show 6.9.
+    estimate = EDGE().estimate(*gaussian(1000, 0.9, 16, 0))
+    assert estimate.value == np.log(1000)
+    found = estimate.value + estimate.stats["exceeds_ceiling"]
+    assert found == pytest.approx(information(0.9, 16), rel=0.05)
 
 
 def test_mixtures_of_atoms_and_densities():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mitools import EDGE
-from mitools._kernels.counts import clipped_information, mean_neighbor_distances, row_codes
+from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
 from mitools.estimators.released import ReleasedEDGE
 from tests.mitools.naive_edge import clipped_bits
 
