@@ -125,8 +125,8 @@ class Auto(MutualInformationEstimator):
     difference: then that with the highest lower limit is. Each learns on one half of the samples
     what it measures on the other, if it learns at all, so none is above zero on average at
     independence; that one of several is taken adds about 0.005 nats there (n = 1000). `explain`
-    tells what was picked and why; the statistics hold every candidate's value (``candidate_ksg``, ...),
-    and ``picked_<name>`` of the one picked.
+    tells what was picked and why; the statistics hold every candidate's value
+    (``candidate_ksg``, ...), and ``picked_<name>`` of the one picked.
 
     Source: this library's; the parts are from the sources of `KSG`, `GaussianCopula` and
     `Canonical`. Ceiling: that of the part picked. Cost: about 20 times that of KSG in few
