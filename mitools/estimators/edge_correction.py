@@ -24,6 +24,8 @@ SHUFFLED = 1 << 14
 HEAVIEST = 3.0
 #: Samples shuffled in all for a null that is kept; at most so many pairings; and nulls kept.
 EFFORT, PAIRINGS, KEPT = 1 << 18, 160, 256
+#: Samples shuffled twice, per member, for a null that is not kept.
+FRESH = 3000
 #: Pairs of labels are shuffled up to this many samples.
 LABELS_SHUFFLED = 1 << 20
 
@@ -182,7 +184,8 @@ def _kept(
     The more pairs share one, the more it needs, because its error adds up.
     """
     if max(side.dimensions for side in block.sides) > 1:
-        return _shuffled(block, first_margins, second_margins, n, 2, ks, seed)
+        repeats = 2 * int(np.clip(FRESH // n, 1, 8))
+        return _shuffled(block, first_margins, second_margins, n, repeats, ks, seed)
     mixed = np.uint64(n)
     for margins in (first_margins, second_margins):
         mixed = np.uint64(digest(margins, mixed))
