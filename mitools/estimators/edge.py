@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -299,7 +300,7 @@ class EDGE(MutualInformationEstimator):
         pairs = max(1, min(found.significant, self.pairs))
         # The noise of shifts averages out over pairs as it does over members.
         members = min(self.members, max(3, 2 * self.members // pairs))
-        grids = self._grids(1, steps, members)
+        grids = _grids(self.seed, 1, steps, members)
         return tuple(
             Block(
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
@@ -310,19 +311,22 @@ class EDGE(MutualInformationEstimator):
         )
 
     def _block(self, x: Side, y: Side, steps: int) -> Block:
-        grids = self._grids(max(x.dimensions, y.dimensions), steps, self.members)
+        grids = _grids(self.seed, max(x.dimensions, y.dimensions), steps, self.members)
         return Block(x, y, grids[:1] if x.discrete and y.discrete else grids)
-
-    def _grids(self, width: int, steps: int, members: int) -> tuple[Grid, ...]:
-        rng = np.random.default_rng([self.seed, 0])
-        grids = []
-        for member in range(members):
-            scale = 2.0 ** (-(member + 0.5) / members)
-            shifts = rng.random(width) * (1 - scale)
-            order = (np.arange(width) + member) % width
-            grids.append(Grid(scale, shifts, order, steps))
-        return tuple(grids)
 
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
+
+
+@lru_cache(maxsize=64)
+def _grids(seed: int, width: int, steps: int, members: int) -> tuple[Grid, ...]:
+    """Return the ensemble: scales at equal ratios within an octave, random shifts."""
+    rng = np.random.default_rng([seed, 0])
+    grids = []
+    for member in range(members):
+        scale = 2.0 ** (-(member + 0.5) / members)
+        shifts = rng.random(width) * (1 - scale)
+        order = (np.arange(width) + member) % width
+        grids.append(Grid(scale, shifts, order, steps))
+    return tuple(grids)
