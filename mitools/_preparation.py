@@ -24,9 +24,22 @@ Matrix = NDArray[np.float64]
 SAFE_LOW, SAFE_HIGH = 1e-100, 1e100
 
 
+@njit(cache=True, nogil=True)
+def extremes(side: Matrix) -> tuple[Matrix, Matrix]:  # pragma: no cover - compiled
+    """Return each column's least and largest value, in one pass over the rows."""
+    least, largest = side[0].copy(), side[0].copy()
+    for i in range(len(side)):
+        for c in range(side.shape[1]):
+            value = side[i, c]
+            least[c] = value if value < least[c] else least[c]
+            largest[c] = value if value > largest[c] else largest[c]
+    return least, largest
+
+
 def drop_constant(side: Matrix) -> Matrix:
     """Return `side` without the columns that hold one value; they change no distance."""
-    varies = side.min(axis=0) < side.max(axis=0)
+    least, largest = extremes(side)
+    varies = least < largest
     return side if varies.all() else np.ascontiguousarray(side[:, varies])
 
 
@@ -35,7 +48,8 @@ def standardized(side: Matrix) -> Matrix:
 
     Exact under a change of unit by a power of two: the result has the same bits.
     """
-    largest = np.abs(side).max(axis=0)
+    least, largest = extremes(side)
+    largest = np.maximum(-least, largest)
     if largest.max() > SAFE_HIGH or largest.min() < SAFE_LOW:
         side = np.ldexp(side, -np.frexp(largest)[1])
     centred = side - side.mean(axis=0)
@@ -63,9 +77,14 @@ def has_repeats(side: Matrix) -> bool:
     return False
 
 
-def twin_rows(side: Matrix) -> NDArray[np.bool_]:
-    """Return, per row, whether another row is equal to it, with shape (n,)."""
-    ordered = np.sort(side[:, 0])
+def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    """Return, per row, whether another row is equal to it, with shape (n,).
+
+    Args:
+        side: The rows, with shape (n, d).
+        order: The rows in order of the first column, where it is known.
+    """
+    ordered = np.sort(side[:, 0]) if order is None else side[order, 0]
     if not (ordered[1:] == ordered[:-1]).any():  # equal rows are equal in every column
         return np.zeros(len(side), bool)
     keys = row_keys(side)

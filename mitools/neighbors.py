@@ -34,6 +34,8 @@ __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Stri
 Matrix = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+#: The rows of either side in order of its one feature.
+Orders = tuple[Counts, Counts]
 
 #: Up to this many points, permutations keep all distances within a side: 40 MB at most.
 ALL_DISTANCES = 1024
@@ -65,7 +67,9 @@ class NeighborSearch(ABC):
     #: The per-side norms it can search with.
     metrics: ClassVar[tuple[str, ...]] = ("max", "l2")
 
-    def counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None = None
+    ) -> tuple[Counts, Counts]:
         """Return, per point, how many others lie within its radius on each side.
 
         For variant 1 the radius is the distance to the k-th neighbour and points at the radius do
@@ -75,6 +79,8 @@ class NeighborSearch(ABC):
             x: One side, with shape (n, d_x), n above k.
             y: The other side, with shape (n, d_y).
             query: k, variant and metric.
+            orders: The rows in order of each side's one feature, where they are known; some
+                searches need them.
 
         Returns:
             Two integer arrays with shape (n,): the counts on the x side and on the y side.
@@ -88,10 +94,12 @@ class NeighborSearch(ABC):
                 f"{' or '.join(map(repr, self.metrics))}. Change one of the two, or leave "
                 "`search` automatic."
             )
-        return self._counts(x, y, query)
+        return self._counts(x, y, query, orders)
 
     @abstractmethod
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         """Do what `counts` says, for a metric in `metrics`."""
 
     def permuted_sums(
@@ -133,7 +141,9 @@ class NeighborSearch(ABC):
 class BruteForce(NeighborSearch):
     """Compare every pair, dropping a pair as soon as it is too far. Cost: n^2 d; memory: n."""
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         n_samples = len(x)
         cost = n_samples * (x.shape[1] + y.shape[1]) / 1000
         radii = np.empty((2, n_samples))
@@ -154,7 +164,9 @@ class KDTree(NeighborSearch):
     the data.
     """
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         n_samples, d_x = x.shape
         tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), SEARCH_LEAF)
         radii = np.empty((2, n_samples))
@@ -185,13 +197,16 @@ class Strips(NeighborSearch):
 
     metrics = ("max",)
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         if x.shape[1] != 1 or y.shape[1] != 1:
             raise ValueError(
                 f"Strips() searches one feature a side, got {x.shape[1]} and {y.shape[1]}. Use "
                 "KDTree(), or leave `search` automatic."
             )
-        margin_x, margin_y = margin(x[:, 0]), margin(y[:, 0])
+        known = orders or (None, None)
+        margin_x, margin_y = margin(x[:, 0], known[0]), margin(y[:, 0], known[1])
         n_samples = len(x)
         length = strip_length(n_samples, query.k)
         settings = (query.k, query.variant, length)
@@ -225,7 +240,9 @@ class Tiles(NeighborSearch):
 
     metrics = ("l2",)
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         n_samples = len(x)
         sides = products(x, y)
         block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
@@ -258,7 +275,9 @@ class Faiss(NeighborSearch):
 
     metrics = ("l2",)
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
         faiss = require("faiss", extra="faiss", purpose="The Faiss() neighbour search")
         n_samples = len(x)
         sides = products(x, y)
@@ -326,5 +345,7 @@ class Automatic(NeighborSearch):
             return Tiles() if n_columns >= (10 if n_samples <= 20_000 else 14) else KDTree()
         return KDTree() if n_columns <= TREE_COLUMNS else BruteForce()
 
-    def _counts(self, x: Matrix, y: Matrix, query: Query) -> tuple[Counts, Counts]:
-        return self.choose(x, y, query).counts(x, y, query)
+    def _counts(
+        self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
+    ) -> tuple[Counts, Counts]:
+        return self.choose(x, y, query).counts(x, y, query, orders)

@@ -24,9 +24,9 @@ class Margin(NamedTuple):
     scale: float  # buckets per unit of value
 
 
-def margin(column: Vector) -> Margin:
-    """Return the sorted form of `column`, for finite values."""
-    return index(column, np.argsort(column))
+def margin(column: Vector, order: Rows | None = None) -> Margin:
+    """Return the sorted form of `column`, for finite values; `order` is its argsort, if known."""
+    return index(column, np.argsort(column) if order is None else order)
 
 
 @njit(cache=True, nogil=True)

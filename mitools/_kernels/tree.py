@@ -110,53 +110,61 @@ def nearest_corner(
     """Return the distance from `point` to a node's box, over columns ``begin:end``."""
     total = 0.0
     for c in range(begin, end):
-        gap = max(tree.low[node, c] - point[c], point[c] - tree.high[node, c])
-        if gap > 0.0:
-            if squared:
-                total += gap * gap
-            elif gap > total:
-                total = gap
-    return total
-
-
-@njit(cache=True, nogil=True)
-def corners(
-    tree: Tree, node: int, point: Matrix, squared: bool
-) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Return the distances from `point` to the nearest and the farthest point of a node's box."""
-    nearest, farthest = 0.0, 0.0
-    for c in range(len(point)):
-        below, above = point[c] - tree.low[node, c], tree.high[node, c] - point[c]
-        far = max(below, above)
-        near = max(0.0, -below, -above)
+        below, above = tree.low[node, c] - point[c], point[c] - tree.high[node, c]
+        gap = below if below > above else above
         if squared:
-            nearest += near * near
-            farthest += far * far
+            gap = gap if gap > 0.0 else 0.0
+            total += gap * gap
         else:
-            nearest = max(nearest, near)
-            farthest = max(farthest, far)
-    return nearest, farthest
+            total = gap if gap > total else total
+    return total
 
 
 @njit(cache=True, nogil=True)
 def leaf_distances(
     columns: Matrix, begin: int, end: int, point: Matrix, first: int, squared: bool, out: Matrix
 ) -> None:  # pragma: no cover - compiled
-    """Fill `out` with the distances, over columns ``begin:end``, to the points from `first` on."""
-    size = len(out)
-    for p in range(size):
-        out[p] = 0.0
-    for c in range(begin, end):
-        values = columns[c, first : first + size]
-        here = point[c]
+    """Fill `out` with the distances, over columns ``begin:end``, to the points from `first` on.
+
+    Three columns at a time spare `out` most of its loads and stores; the order of the sums stays.
+    """
+    last = first + len(out)
+    out[:] = 0.0
+    c = begin
+    while c + 3 <= end:
+        a, b, d = columns[c, first:last], columns[c + 1, first:last], columns[c + 2, first:last]
+        here_a, here_b, here_d = point[c], point[c + 1], point[c + 2]
         if squared:
-            for p in range(size):
+            for p in range(len(out)):
+                gap_a, gap_b, gap_d = a[p] - here_a, b[p] - here_b, d[p] - here_d
+                out[p] = ((out[p] + gap_a * gap_a) + gap_b * gap_b) + gap_d * gap_d
+        else:
+            for p in range(len(out)):
+                gap_a, gap_b, gap_d = abs(a[p] - here_a), abs(b[p] - here_b), abs(d[p] - here_d)
+                gap = gap_a if gap_a > gap_b else gap_b
+                gap = gap_d if gap_d > gap else gap
+                out[p] = gap if gap > out[p] else out[p]
+        c += 3
+    while c < end:
+        values, here = columns[c, first:last], point[c]
+        if squared:
+            for p in range(len(out)):
                 gap = values[p] - here
                 out[p] += gap * gap
         else:
-            for p in range(size):
+            for p in range(len(out)):
                 gap = abs(values[p] - here)
                 out[p] = gap if gap > out[p] else out[p]
+        c += 1
+
+
+@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def smallest(values: Matrix) -> float:  # pragma: no cover - compiled
+    """Return the least of finite numbers, taken in any order: that is all the flags allow."""
+    least = np.inf
+    for p in range(len(values)):
+        least = values[p] if values[p] < least else least
+    return least
 
 
 @njit(cache=True, nogil=True)
@@ -220,6 +228,8 @@ def tree_radii(
                 leaf_distances(tree.columns, middle, n_columns, point, start, squared, other)
                 for p in range(size):
                     out[p] = max(out[p], other[p])
+            if smallest(out) > worst:
+                continue
             for p in range(size):
                 if out[p] <= worst and start + p != here:
                     worst = insert(distances, neighbors, out[p], tree.rows[start + p])
@@ -244,43 +254,141 @@ def tree_radii(
 
 
 @njit(cache=True, nogil=True)
+def box_bounds(
+    tree: Tree, node: int, other: int, squared: bool
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Return bounds below and above the distances between the points of two nodes."""
+    nearest, farthest = 0.0, 0.0
+    for c in range(len(tree.columns)):
+        below = tree.low[node, c] - tree.high[other, c]
+        above = tree.low[other, c] - tree.high[node, c]
+        near, far = max(0.0, below, above), max(-below, -above)
+        if squared:
+            nearest += near * near
+            farthest += far * far
+        else:
+            nearest = max(nearest, near)
+            farthest = max(farthest, far)
+    return nearest, farthest
+
+
+@njit(cache=True, nogil=True)
+def undecided_leaves(
+    tree: Tree, own: int, squared: bool, radius_range: tuple[float, float], leaves: Rows
+) -> tuple[int, int]:  # pragma: no cover - compiled
+    """List the leaves that may hold a point within some radius of the leaf `own`, but not of all.
+
+    Args:
+        tree: The tree.
+        own: A leaf, whose points are asked about.
+        squared: Whether distances are squared Euclidean.
+        radius_range: The smallest and the largest of its points' radii.
+        leaves: Output: the leaves to look at point by point.
+
+    Returns:
+        How many leaves are listed, and how many points lie within every radius.
+    """
+    smallest_radius, largest_radius = radius_range
+    stack = np.empty(128, np.int64)
+    stack[0], depth, n_leaves, inside = 0, 1, 0, 0
+    while depth > 0:
+        depth -= 1
+        node = stack[depth]
+        nearest, farthest = box_bounds(tree, node, own, squared)
+        if nearest >= largest_radius:
+            continue
+        if farthest < smallest_radius:
+            inside += tree.edges[node, 1] - tree.edges[node, 0]
+        elif 2 * node + 1 < len(tree.edges):
+            stack[depth], stack[depth + 1] = 2 * node + 1, 2 * node + 2
+            depth += 2
+        else:
+            leaves[n_leaves] = node
+            n_leaves += 1
+    return n_leaves, inside
+
+
+@njit(cache=True, nogil=True)
+def corners(
+    low: Matrix, high: Matrix, point: Matrix, squared: bool, nearest: Matrix, farthest: Matrix
+) -> None:  # pragma: no cover - compiled
+    """Fill the distances from `point` to the nearest and the farthest point of many boxes.
+
+    The boxes come as columns, with shape (d, boxes), to be compared many at once.
+    """
+    nearest[:] = 0.0
+    farthest[:] = 0.0
+    for c in range(len(point)):
+        here, lows, highs = point[c], low[c], high[c]
+        for b in range(len(nearest)):
+            below, above = here - lows[b], highs[b] - here
+            far = below if below > above else above
+            near = -below if below < above else -above
+            near = near if near > 0.0 else 0.0
+            if squared:
+                nearest[b] += near * near
+                farthest[b] += far * far
+            else:
+                nearest[b] = near if near > nearest[b] else nearest[b]
+                farthest[b] = far if far > farthest[b] else farthest[b]
+
+
+@njit(cache=True, nogil=True)
+def count_below(distances: Matrix, radius: float) -> int:  # pragma: no cover - compiled
+    """Return how many distances are below `radius`."""
+    found = 0
+    for p in range(len(distances)):
+        found += distances[p] < radius
+    return found
+
+
+@njit(cache=True, nogil=True)
 def tree_counts(
     first: int, last: int, tree: Tree, squared: bool, radii: Matrix, counts: Rows
 ) -> None:  # pragma: no cover - compiled
-    """Fill how many others lie strictly within the radius of the points at ``first:last``."""
-    n_columns = tree.columns.shape[0]
+    """Fill how many others lie strictly within the radius of the points at ``first:last``.
+
+    The points of a leaf descend the tree together: what is within reach of none, or of all, is
+    decided once. Each point then looks at the leaves that are left.
+    """
+    n_columns = len(tree.columns)
     n_nodes = len(tree.edges)
-    stack = np.empty(128, np.int64)
-    buffer = np.empty(COUNT_LEAF)
-    point = np.empty(n_columns)
-    for here in range(first, last):
-        row = tree.rows[here]
-        radius = radii[row]
-        if not radius > 0.0:
-            counts[row] = 0
+    n_leaves = n_nodes // 2 + 1
+    leaves = np.empty(n_leaves, np.int64)
+    low, high = np.empty((n_columns, n_leaves)), np.empty((n_columns, n_leaves))
+    nearest, farthest = np.empty(n_leaves), np.empty(n_leaves)
+    buffer, point = np.empty(COUNT_LEAF), np.empty(n_columns)
+    for own in range(n_nodes // 2, n_nodes):
+        begin, end = max(first, tree.edges[own, 0]), min(last, tree.edges[own, 1])
+        if begin >= end:
             continue
-        for c in range(n_columns):
-            point[c] = tree.columns[c, here]
-        found = -1  # the point itself
-        depth = 1
-        stack[0] = 0
-        while depth > 0:
-            depth -= 1
-            node = stack[depth]
-            start, end = tree.edges[node]
-            nearest, farthest = corners(tree, node, point, squared)
-            if nearest >= radius:
+        least, most = np.inf, 0.0
+        for here in range(begin, end):
+            least = min(least, radii[tree.rows[here]])
+            most = max(most, radii[tree.rows[here]])
+        listed, inside = undecided_leaves(tree, own, squared, (least, most), leaves)
+        for b in range(listed):
+            for c in range(n_columns):
+                low[c, b], high[c, b] = tree.low[leaves[b], c], tree.high[leaves[b], c]
+        for here in range(begin, end):
+            row = tree.rows[here]
+            radius = radii[row]
+            if not radius > 0.0:
+                counts[row] = 0
                 continue
-            if farthest < radius:
-                found += end - start
-                continue
-            child = 2 * node + 1
-            if child < n_nodes:
-                stack[depth], stack[depth + 1] = child, child + 1
-                depth += 2
-                continue
-            out = buffer[: end - start]
-            leaf_distances(tree.columns, 0, n_columns, point, start, squared, out)
-            for p in range(end - start):
-                found += out[p] < radius
-        counts[row] = found
+            for c in range(n_columns):
+                point[c] = tree.columns[c, here]
+            near, far = nearest[:listed], farthest[:listed]
+            corners(low[:, :listed], high[:, :listed], point, squared, near, far)
+            found = inside - 1  # the point itself
+            for b in range(listed):
+                if near[b] >= radius:
+                    continue
+                start, stop = tree.edges[leaves[b]]
+                if far[b] < radius:
+                    found += stop - start
+                    continue
+                out = buffer[: stop - start]
+                leaf_distances(tree.columns, 0, n_columns, point, start, squared, out)
+                found += count_below(out, radius)
+            counts[row] = found

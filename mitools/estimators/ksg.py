@@ -32,7 +32,7 @@ from mitools._preparation import (
     twin_rows,
 )
 from mitools.base import MutualInformationEstimator
-from mitools.neighbors import Automatic, NeighborSearch, Query
+from mitools.neighbors import Automatic, NeighborSearch, Orders, Query
 
 __all__ = ["KSG"]
 
@@ -140,10 +140,10 @@ class KSG(MutualInformationEstimator):
         return ceiling if self.variant == 1 else ceiling - 1 / self.k
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        x, y, stats = self._prepared(x, y)
+        x, y, orders, stats = self._prepared(x, y)
         if x.shape[1] == 0 or y.shape[1] == 0:
             return 0.0, stats
-        n_x, n_y = self.search.counts(x, y, self._query(x, y))
+        n_x, n_y = self.search.counts(x, y, self._query(x, y), orders)
         return self._value(n_x, n_y), stats
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
@@ -153,7 +153,7 @@ class KSG(MutualInformationEstimator):
         its row of y, so a value differs from a fresh estimate of ``y[order]`` by the luck of the
         noise.)
         """
-        x, y, _ = self._prepared(x, y)
+        x, y, *_ = self._prepared(x, y)
         if x.shape[1] == 0 or y.shape[1] == 0:
             return np.zeros(len(permutations))
         first = 1 if self.variant == 1 else 0
@@ -163,8 +163,13 @@ class KSG(MutualInformationEstimator):
         sums = self.search.permuted_sums(x, y, permutations, self._query(x, y), table)
         return self.ceiling(len(x)) - sums / len(x)
 
-    def _prepared(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix, dict[str, float]]:
-        """Return both sides without constant columns, on one scale and with ties broken."""
+    def _prepared(
+        self, x: Matrix, y: Matrix
+    ) -> tuple[Matrix, Matrix, Orders | None, dict[str, float]]:
+        """Return both sides without constant columns, on one scale and with ties broken.
+
+        Sides of one feature have been put in order on the way: the third is the rows in order.
+        """
         sides = [drop_constant(x), drop_constant(y)]
         dimensions = [side.shape[1] for side in sides]
         max_norm = self._metric(sum(dimensions)) == "max"
@@ -175,12 +180,16 @@ class KSG(MutualInformationEstimator):
             "max_norm": float(max_norm),
         }
         if 0 in dimensions:
-            return sides[0], sides[1], stats
+            return sides[0], sides[1], None, stats
         if self.standardize:
             sides = [standardized(side) for side in sides]
         else:
             sides = common_scale(*sides)
-        tied = twin_rows(sides[0]) | twin_rows(sides[1])
+        orders: Orders | None = None
+        if dimensions == [1, 1]:
+            orders = np.argsort(sides[0][:, 0]), np.argsort(sides[1][:, 0])
+        tied = twin_rows(sides[0], orders and orders[0])
+        tied |= twin_rows(sides[1], orders and orders[1])
         stats["tied_fraction"] = float(tied.mean())
         jitter = self.jitter
         if jitter == "auto":
@@ -191,6 +200,7 @@ class KSG(MutualInformationEstimator):
         stats["jitter"] = float(jitter)
         if jitter > 0:
             sides = [break_ties(side, jitter, self.seed) for side in sides]
+            orders = None  # noise reorders
         if stats["tied_fraction"] > MANY_TIES:
             warnings.warn(
                 f"more than {MANY_TIES:.0%} of the samples have an equal twin on one side (see "
@@ -200,7 +210,7 @@ class KSG(MutualInformationEstimator):
                 "discrete estimator.",
                 stacklevel=2,
             )
-        return sides[0], sides[1], stats
+        return sides[0], sides[1], orders, stats
 
     def _metric(self, n_columns: int) -> Literal["max", "l2"]:
         if self.metric != "auto":
