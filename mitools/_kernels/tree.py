@@ -22,8 +22,8 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 #: Most points in a leaf, for the joint search and for the counts. Measured: a leaf is compared
-#: many points at once, so that 64 points cost less than the boxes above them.
-SEARCH_LEAF, COUNT_LEAF = 64, 128
+#: many points at once, so that 128 points cost less than the boxes above them.
+SEARCH_LEAF, COUNT_LEAF = 128, 128
 
 
 class Tree(NamedTuple):
