@@ -2,7 +2,7 @@
 
 For one metric, `BruteForce`, `KDTree` and the others return the same counts to the last one,
 because they share one arithmetic (see `mitools._kernels.knn`). `Automatic` picks by crossovers
-measured on this code (benchmarks/ksg_speed.py).
+measured on this code (benchmarks/speed.py).
 """
 
 from __future__ import annotations

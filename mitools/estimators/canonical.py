@@ -225,7 +225,7 @@ def local_ksg(x: Matrix, y: Matrix, k: int = 4) -> Matrix:
     ksg = KSG(k=k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ties in projections are not ties in the data
-        x, y, _ = ksg._prepared(x, y)
+        x, y, *_ = ksg._prepared(x, y)
     if 0 in (x.shape[1], y.shape[1]):
         return np.zeros(len(x))
     n_x, n_y = ksg.search.counts(x, y, ksg._query(x, y))

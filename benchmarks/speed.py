@@ -1,14 +1,15 @@
-"""KSG against its peers: one estimate, the same data, one process, alternating, medians.
+"""KSG and EDGE against their peers: the same data, one process, alternating calls, medians.
 
-    python benchmarks/ksg_speed.py                       # one thread, all sizes (about ten
-    minutes) python benchmarks/ksg_speed.py --quick               # the small sizes
-    python benchmarks/ksg_speed.py --two-threads         # ours alone, one thread against two
+    python benchmarks/speed.py                # everything: about fifteen minutes
+    python benchmarks/speed.py --quick        # up to n = 10,000: about a minute
+    python benchmarks/speed.py --two-threads  # ours alone, one thread against two
 
-Peers: scikit-learn and ennemi at 1+1 dimensions; above, the neighbour trees of scikit-learn used
-    the way
-NPEET uses them (max norm), and a plain numpy KSG of Euclidean sides on whole distance matrices,
-which selects instead of sorting. Each prints its value, so that a fast wrong answer shows. Times
-are CPU seconds for one thread, wall seconds for two; compilation is timed apart.
+Prints a Markdown table and writes JSON with versions and machine. Peers of KSG: scikit-learn and
+ennemi at 1+1 dimensions; above, the neighbour trees of scikit-learn used the way NPEET uses them
+(max norm), and a plain numpy KSG of Euclidean sides on whole distance matrices, which selects
+instead of sorting. The peer of EDGE with its ten members is ten calls of numpy's histogram2d. Each
+gives its value, so that a fast wrong answer shows. Times are CPU seconds for one thread, the least
+of several wall seconds for two, which a second process measures; compilation is timed apart.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,6 +38,7 @@ from scipy.special import digamma  # noqa: E402
 from sklearn.feature_selection import mutual_info_regression  # noqa: E402
 from sklearn.neighbors import KDTree as SklearnTree  # noqa: E402
 
+from mitools import EDGE  # noqa: E402
 from mitools.estimators.ksg import KSG  # noqa: E402
 
 #: (dimensions a side, n, repetitions, the slowest peers left out)
@@ -53,6 +57,12 @@ CASES = [
     (512, 5_000, 1, ("trees",)),
 ]
 QUICK = 10_000
+
+#: The same of EDGE: (dimensions a side, n, repetitions).
+EDGE_CASES = [(1, 1_000, 15), (1, 10_000, 9), (1, 100_000, 5), (1, 1_000_000, 3)]
+
+#: Bins a side of numpy's histograms.
+BINS = 32
 
 
 def scikit_learn(x, y, k):
@@ -119,8 +129,34 @@ def measure(case, k=4):
     calls = {"mitools": lambda: KSG(k=k).estimate(x, y).value}
     for name, call in peers(d, left_out).items():
         calls[name] = lambda call=call: call(x, y, k)
-    for call in calls.values() if n <= QUICK and d <= 10 else ():
-        call()  # warm up
+    return {"estimator": "KSG", "dimensions": d, "n": n} | race(
+        calls, repetitions, warm=n <= QUICK and d <= 10
+    )
+
+
+def measure_edge(case):
+    """Return one row: EDGE with ten members, and ten histograms."""
+    d, n, repetitions = case
+    x, y = data(d, n)
+    calls = {
+        "mitools": lambda: EDGE().estimate(x, y).value,
+        "10 histogram2d": lambda: max(histogram(x, y) for _ in range(10)),
+    }
+    return {"estimator": "EDGE", "dimensions": d, "n": n} | race(calls, repetitions, warm=True)
+
+
+def histogram(x, y):
+    """Return the plug-in value of one numpy histogram, in nats."""
+    joint = np.histogram2d(x[:, 0], y[:, 0], bins=BINS)[0] / len(x)
+    apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    seen = joint > 0
+    return float((joint[seen] * np.log(joint[seen] / apart[seen])).sum())
+
+
+def race(calls, repetitions, warm):
+    """Return median CPU seconds and the value of each call, alternating, and our advantage."""
+    for call in calls.values() if warm else ():
+        call()
     seconds = {name: [] for name in calls}
     values = {}
     for _ in range(repetitions):
@@ -130,19 +166,17 @@ def measure(case, k=4):
     medians = {name: statistics.median(spent) for name, spent in seconds.items()}
     fastest = min((name for name in medians if name != "mitools"), key=medians.__getitem__)
     return {
-        "dimensions": d,
-        "n": n,
         "repetitions": repetitions,
         "cpu_seconds": medians,
-        "nats": values,
+        "values": values,
         "fastest_peer": fastest,
         "times_faster": medians[fastest] / medians["mitools"],
     }
 
 
 def measure_threads(case, k=4):
-    """Return one row: wall seconds of ours with one thread and with two, alternating."""
-    d, n, repetitions, _ = case
+    """Return one row: wall seconds of KSG with one thread and with two, alternating."""
+    d, n, repetitions = case[:3]
     x, y = data(d, n)
     seconds = {1: [], 2: []}
     for _ in range(max(repetitions, 3)):
@@ -152,18 +186,19 @@ def measure_threads(case, k=4):
                 timed(lambda: KSG(k=k).estimate(x, y).value, time.perf_counter)[1]
             )
     one, two = (min(seconds[threads]) for threads in (1, 2))
-    return {"dimensions": d, "n": n, "wall_seconds": {"1": one, "2": two}, "speed_up": one / two}
+    row = {"estimator": "KSG", "dimensions": d, "n": n}
+    return row | {"wall_seconds": {"1": one, "2": two}, "speed_up": one / two}
 
 
 def environment():
     """Return versions and machine."""
-    names = ["numpy", "scipy", "numba", "scikit-learn", "ennemi"]
+    names = ["mitools", "numpy", "scipy", "numba", "scikit-learn", "ennemi"]
     found = {}
     for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "absent"
+            found[name] = "not installed"
     return {
         "python": platform.python_version(),
         "packages": found,
@@ -183,43 +218,73 @@ def processor():
 
 
 def main():
-    """Run the cases, print a line each and write the JSON."""
+    """Run the cases, print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="only up to n = 10,000")
     parser.add_argument("--two-threads", action="store_true", help="ours, one thread against two")
-    parser.add_argument("--out", default=None, help="where to write the JSON")
+    parser.add_argument("--output", type=Path, default=None, help="where to write the JSON")
     options = parser.parse_args()
-    compile_seconds = {
-        d: timed(lambda d=d: KSG().estimate(*data(d, 100)), time.perf_counter)[1]
+    top = QUICK if options.quick else np.inf
+    cases = [case for case in CASES if case[1] <= top]
+    first_calls = {
+        f"{d}+{d}": timed(lambda d=d: KSG().estimate(*data(d, 100)), time.perf_counter)[1]
         for d in (1, 3, 10)
     }
+    record = {"environment": environment(), "first_call_seconds": first_calls}
+    if options.two_threads:
+        for d in (1, 3, 10):
+            KSG().estimate(*data(d, 5_000))
+        record["rows"] = shown(measure_threads, cases)
+    else:
+        sys.stdout.write("| estimator | dimensions | n | mitools | peers | advantage |\n")
+        sys.stdout.write("|---|---|---|---|---|---|\n")
+        record["rows"] = shown(measure, cases)
+        record["rows"] += shown(measure_edge, [case for case in EDGE_CASES if case[1] <= top])
+        record["threads"] = in_two_threads(options.quick)
+    name = "speed_threads.json" if options.two_threads else "speed.json"
+    output = options.output or Path(__file__).with_name("results") / name
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def in_two_threads(quick):
+    """Return the rows of the same script with two threads, from a process of its own."""
+    sys.stdout.write("\n| estimator | dimensions | n | one thread | two | advantage |\n")
+    sys.stdout.write("|---|---|---|---|---|---|\n")
+    sys.stdout.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "threads.json"
+        command = [sys.executable, __file__, "--two-threads", "--output", str(output)]
+        subprocess.run(command + ["--quick"] * quick, check=True)
+        return json.loads(output.read_text())["rows"]
+
+
+def shown(function, cases):
+    """Return the row of each case, printed as soon as it is there."""
     rows = []
-    for case in CASES:
-        if options.quick and case[1] > QUICK:
-            continue
-        row = measure_threads(case) if options.two_threads else measure(case)
-        rows.append(row)
-        sys.stdout.write(line(row) + "\n")
+    for case in cases:
+        rows.append(function(case))
+        sys.stdout.write(line(rows[-1]) + "\n")
         sys.stdout.flush()
-    name = "ksg_threads.json" if options.two_threads else "ksg_speed.json"
-    out = Path(options.out or Path(__file__).with_name("results") / name)
-    out.parent.mkdir(exist_ok=True)
-    first_calls = {f"{d}+{d}": spent for d, spent in compile_seconds.items()}
-    record = {"environment": environment(), "first_call_seconds": first_calls, "rows": rows}
-    out.write_text(json.dumps(record, indent=1) + "\n")
+    return rows
 
 
 def line(row):
-    """Return one row as a line of text."""
-    head = f"{row['dimensions']:>3}+{row['dimensions']:<3} n={row['n']:<8}"
+    """Return one row as a line of a Markdown table."""
+    head = f"| {row['estimator']} | {row['dimensions']}+{row['dimensions']} | {row['n']:,} |"
     if "speed_up" in row:
         one, two = row["wall_seconds"].values()
-        return f"{head} one thread {one:.4f} s, two {two:.4f} s: x {row['speed_up']:.2f}"
-    times = ", ".join(
-        f"{name} {spent:.4f} s ({row['nats'][name]:.3f})"
-        for name, spent in row["cpu_seconds"].items()
+        return f"{head} {clock(one)} | {clock(two)} | {row['speed_up']:.2f} |"
+    times = row["cpu_seconds"]
+    rivals = ", ".join(
+        f"{name} {clock(spent)}" for name, spent in times.items() if name != "mitools"
     )
-    return f"{head} x {row['times_faster']:.1f} of {row['fastest_peer']}: {times}"
+    return f"{head} {clock(times['mitools'])} | {rivals} | {row['times_faster']:.1f} |"
+
+
+def clock(seconds):
+    """Return seconds for people."""
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 if __name__ == "__main__":
