@@ -71,8 +71,25 @@ def common_scale(*sides: Matrix) -> list[Matrix]:
 def has_repeats(side: Matrix) -> bool:
     """Return whether any column holds some value twice."""
     for column in side.T:
-        ordered = np.sort(column)
-        if (ordered[1:] == ordered[:-1]).any():
+        if adjacent_twins(np.sort(column)):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def adjacent_twins(ordered: Matrix) -> bool:  # pragma: no cover - compiled
+    """Return whether a sorted column holds some value twice."""
+    for p in range(1, len(ordered)):
+        if ordered[p] == ordered[p - 1]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def twins_in(column: Matrix, order: NDArray[np.int64]) -> bool:  # pragma: no cover - compiled
+    """Return whether a column holds some value twice, given its rows in order."""
+    for p in range(1, len(order)):
+        if column[order[p]] == column[order[p - 1]]:
             return True
     return False
 
@@ -84,8 +101,9 @@ def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[n
         side: The rows, with shape (n, d).
         order: The rows in order of the first column, where it is known.
     """
-    ordered = np.sort(side[:, 0]) if order is None else side[order, 0]
-    if not (ordered[1:] == ordered[:-1]).any():  # equal rows are equal in every column
+    first = side[:, 0]
+    # equal rows are equal in every column
+    if not (adjacent_twins(np.sort(first)) if order is None else twins_in(first, order)):
         return np.zeros(len(side), bool)
     keys = row_keys(side)
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)

@@ -18,9 +18,9 @@ from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
 from mitools._kernels.margins import margin, margin_counts
 from mitools._kernels.permuted import all_distances, table_excess
 from mitools._kernels.strips import (
+    few_counts,
     lay_out,
     permuted_excess,
-    strip_counts,
     strip_length,
     strip_radii,
 )
@@ -205,14 +205,15 @@ class Strips(NeighborSearch):
                 f"Strips() searches one feature a side, got {x.shape[1]} and {y.shape[1]}. Use "
                 "KDTree(), or leave `search` automatic."
             )
-        known = orders or (None, None)
-        margin_x, margin_y = margin(x[:, 0], known[0]), margin(y[:, 0], known[1])
+        column_x, column_y = x[:, 0], y[:, 0]
+        order_x, order_y = orders or (np.argsort(column_x), np.argsort(column_y))
         n_samples = len(x)
+        if n_samples <= 2 * POINTS_PER_THREAD:
+            counts = few_counts(column_x, column_y, order_x, order_y, query.k, query.variant)
+            return counts[0], counts[1]
+        margin_x, margin_y = margin(column_x, order_x), margin(column_y, order_y)
         length = strip_length(n_samples, query.k)
         settings = (query.k, query.variant, length)
-        if n_samples <= 2 * POINTS_PER_THREAD:
-            counts = strip_counts(margin_x, margin_y, settings)
-            return counts[0], counts[1]
         slots = lay_out(margin_x, margin_y, length)
         radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
         over_points(

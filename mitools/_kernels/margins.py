@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Margin", "margin", "margin_counts", "within"]
+__all__ = ["Margin", "index", "margin", "margin_counts", "within"]
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]

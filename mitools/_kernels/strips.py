@@ -16,9 +16,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mitools._kernels.knn import insert
-from mitools._kernels.margins import Margin, margin_counts
+from mitools._kernels.margins import Margin, index, margin_counts
 
-__all__ = ["lay_out", "permuted_excess", "strip_counts", "strip_length", "strip_radii"]
+__all__ = [
+    "few_counts",
+    "lay_out",
+    "permuted_excess",
+    "strip_counts",
+    "strip_length",
+    "strip_radii",
+]
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -207,6 +214,18 @@ def strip_counts(
     margin_counts(0, n_samples, margin_x, radii[0], counts[0])
     margin_counts(0, n_samples, margin_y, radii[1], counts[1])
     return counts
+
+
+@njit(cache=True, nogil=True)
+def few_counts(
+    x: Vector, y: Vector, order_x: Rows, order_y: Rows, k: int, variant: int
+) -> Rows:  # pragma: no cover - compiled
+    """Return the counts of every row, with shape (2, n), from the columns and their argsorts.
+
+    For few points: nothing but arrays crosses over from Python, which would cost as much again.
+    """
+    settings = (k, variant, strip_length(len(x), k))
+    return strip_counts(index(x, order_x), index(y, order_y), settings)
 
 
 @njit(cache=True, nogil=True)
