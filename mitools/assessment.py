@@ -186,7 +186,7 @@ def assess(
         estimator: What is assessed; `KSG()` when not given.
         n_permutations: Shuffled pairings of the null. Dependence is claimed at p <= 0.01, or at
             the smallest p that so few permutations can reach, if the law fitted to them agrees
-            (p <= 0.0003).
+            (p <= 0.001).
         cross_check: A second estimator. "auto" takes one of another kind: EDGE for KSG and for
             labels, Mixed for EDGE on discrete sides, and KSG for all others (on 4 principal
             coordinates when a side is wider than 8). None runs none, and then no magnitude is

@@ -19,7 +19,14 @@ from robustsplit.plot import RhoDepthDisplay, Unit
 from robustsplit.records import result_from_dict, result_to_dict
 from robustsplit.results import AccuracyRecord, PairRecord, Profile, RhoResult
 
-__all__ = ["Findings", "accuracy_table", "pair_table", "result_table", "summary_table"]
+__all__ = [
+    "Findings",
+    "accuracy_table",
+    "chosen_pairs",
+    "pair_table",
+    "result_table",
+    "summary_table",
+]
 
 Scores = Mapping[str, Mapping[str, AccuracyRecord]]
 

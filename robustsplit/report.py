@@ -12,7 +12,13 @@ from typing import Any
 import pandas as pd
 
 from robustsplit import conclusions
-from robustsplit.findings import Findings, accuracy_table, pair_table, result_table
+from robustsplit.findings import (
+    Findings,
+    accuracy_table,
+    chosen_pairs,
+    pair_table,
+    result_table,
+)
 from robustsplit.results import RhoResult
 
 __all__ = ["Picture", "render_report", "text_table"]
@@ -114,7 +120,7 @@ def _cut(result: RhoResult, findings: Findings) -> Mapping[str, Any]:
         "trials": trials,
         "protocol": result.settings.get("protocol", "adaptive"),
         "warnings": result.warnings,
-        "reasons": _reasons([pair for trial in result.trials for pair in trial.profile.pairs]),
+        "reasons": _reasons(chosen_pairs(result)),
     }
 
 

@@ -3,7 +3,7 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,7 @@ FINEST = 16
 STREAM_STEPS = 9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EDGE(MutualInformationEstimator):
     r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffling.
 
@@ -123,14 +123,6 @@ class EDGE(MutualInformationEstimator):
         if self.pairs < 1:
             raise ValueError(f"`pairs` must be at least 1, got {self.pairs}.")
 
-    def __repr__(self) -> str:
-        changed = (
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        )
-        return f"EDGE({', '.join(changed)})"
-
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
         """Return the released code ``"4.4.1"`` or ``"4.3.1"`` with its default arguments."""
@@ -186,8 +178,9 @@ class EDGE(MutualInformationEstimator):
             correction = self._correction(block, counted, n, len(state.blocks))
             parts.append(correction.part(counted, n))
         value, stats = combined([(n, parts)], self.ceiling(n))
-        ceiling = min(self.ceiling(n), stats.pop("ceiling"))
-        return Estimate(value, n, ceiling, self, stats=stats)
+        own = stats.pop("ceiling")
+        entropy = own if _any_labels(state.blocks) else float("inf")
+        return Estimate(value, n, min(self.ceiling(n), own), self, stats=stats, entropy=entropy)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for JSON."""
@@ -209,7 +202,10 @@ class EDGE(MutualInformationEstimator):
                 correction = self._correction(block, counted, n, len(blocks))
                 parts.append(correction.part(counted, n))
             results.append((n, parts))
-        return combined(results, self.ceiling(len(x)))
+        value, stats = combined(results, self.ceiling(len(x)))
+        if _any_labels(blocks):
+            stats["entropy"] = stats["ceiling"]
+        return value, stats
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: Rows) -> Matrix:
         """Re-pair within folds, on the same cells: only the joint counts change.
@@ -317,6 +313,11 @@ class EDGE(MutualInformationEstimator):
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
+
+
+def _any_labels(blocks: tuple[Block, ...]) -> bool:
+    """Return whether a side is discrete: the ceiling then is an entropy, a fact about the data."""
+    return any(block.x.discrete or block.y.discrete for block in blocks)
 
 
 @lru_cache(maxsize=64)

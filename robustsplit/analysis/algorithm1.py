@@ -182,7 +182,7 @@ def learn_rho(
         clean=base["clean"],
         attacked=base["attacked"],
         trials=tuple(done),
-        settings={**settings, "trials": trials, "at": split.at},
+        settings={**settings, "trials": trials, "at": split.at, "f_a_notes": list(split.notes)},
         warnings=(*split.check(), *_warnings(protocol, tolerance, base["attacked"], done)),
     )
 

@@ -91,11 +91,11 @@ class Threat:
             part: "validation" or "test".
             t: The trial, for the derived seeds.
             epoch: Likewise.
-            what: The work's name in the derived seeds; the part's by default.
+            what: The work's name in the derived seeds; by default the run's stage and the part.
         """
         if self.stored is not None:
             return replace(accuracy(model, getattr(self.stored, part)), attack=self.label)
-        at = derive_seed(self.seed, f"{self.stage}/{what or part}", t, epoch)
+        at = derive_seed(self.seed, what or f"{self.stage}/{part}", t, epoch)
         return accuracy(model, getattr(self.data, part), attack=self.attack, seed=at)
 
     def baseline(
@@ -103,15 +103,16 @@ class Threat:
     ) -> dict[str, dict[str, AccuracyRecord]]:
         """Return Acc*, Acc_sr and the regular network's accuracies.
 
-        `work` enters as the robust network, and leaves as the semirobust one.
+        `work` enters as the robust network, and leaves as the semirobust one. The attacks' random
+        starts are the same for every network and every cut, so that Acc* is.
         """
         attacked, clean = {}, {}
-        acc_star = self.accuracy(work, "validation", what="baseline")
+        acc_star = self.accuracy(work, "validation", what="algorithm1/validation")
         for name in ("regular", "robust", "semirobust"):
             model = regular if name == "regular" else work
             if name == "semirobust":
                 cut.load_f_b(unwrap(regular))  # (f_a*, f_b)
-            attacked[name] = self.accuracy(model, "test", what=f"test/{name}")
+            attacked[name] = self.accuracy(model, "test", what="algorithm1/test")
             clean[name] = accuracy(model, self.data.test)
         return {"validation": {"robust": acc_star}, "attacked": attacked, "clean": clean}
 

@@ -104,7 +104,6 @@ class Sides:
             )
         if self.network.uncalled:
             yield self.network.uncalled_text
-        yield from self._state_texts()
 
     def _bypass_text(self) -> str:
         text = (
@@ -119,7 +118,8 @@ class Sides:
                 return f"{text} A cut at {first.key!r} is clean."
         return text
 
-    def _state_texts(self) -> Iterator[str]:
+    def notes(self) -> Iterator[str]:
+        """Say what of f_a train mode would move, and `frozen()` keeps still."""
         modules = [(name, self.trace.modules[name]) for name in self.f_a_modules]
         norms = [
             name

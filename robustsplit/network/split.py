@@ -49,6 +49,7 @@ class Split:
         f_b_tensors: Names of f_b's.
         f_a_modules: Names of the modules that belong to f_a as a whole.
         clean: Whether f_b is a function of the one tensor at the cut: nothing bypasses it.
+        notes: What of f_a train mode would move, and `frozen()` keeps still: for the record.
 
     Raises:
         ValueError: For unknown or uncalled names, and a cut that leaves one side without layers.
@@ -83,6 +84,7 @@ class Split:
         self.f_a_tensors, self.f_b_tensors = sides.f_a_tensors, sides.f_b_tensors
         self.clean = not sides.bypassed(entry)
         self._warnings = tuple(sides.warnings(self.clean))
+        self.notes = tuple(sides.notes())
         self._example, self._entry = network.trace.example, (entry.name, entry.number)
         self._tested = False
 

@@ -1,0 +1,115 @@
+"""Counts of cells within labels: one `CountState` each, for I(X; Y | Z) with a discrete Z."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mitools._arrays import paired_samples, split_by_label
+from mitools.base import Estimate
+from mitools.counts import CountState
+from mitools.estimators.edge import EDGE
+from mitools.information import weighted
+
+__all__ = ["LabelledCounts"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCounts:
+    """A `CountState` per label, each with a hash of its own; they add up as exactly.
+
+    Attributes:
+        states: The counts within each label.
+
+    Example:
+        >>> import numpy as np
+        >>> from mitools import EDGE
+        >>> rng = np.random.default_rng(0)
+        >>> labels = rng.integers(2, size=3000)
+        >>> x, y = labels + rng.normal(size=(2, 3000))  # dependent through the label only
+        >>> empty = LabelledCounts.fit_hash(x[:1000], y[:1000], labels[:1000], EDGE())
+        >>> abs(empty.update(x, y, labels).finalize().value) < 0.05
+        True
+    """
+
+    states: Mapping[Hashable, CountState]
+
+    @classmethod
+    def fit_hash(
+        cls, x: Any, y: Any, given: Any, estimator: EDGE, *, steps: int | None = None
+    ) -> LabelledCounts:
+        """Fix a hash per label on a sample, and return counts that are still empty.
+
+        Args:
+            x: A sample of X, with shape (n, d_x) or (n,).
+            y: The paired sample of Y.
+            given: The paired labels, with shape (n,); every label must occur.
+            estimator: The settings.
+            steps: As in `EDGE.fit_hash`.
+
+        Raises:
+            ValueError: If a label has too few rows in the sample, or for bad data.
+        """
+        least = estimator.minimum_samples()
+        states = {}
+        for part in split_by_label(*paired_samples(x, y), given):
+            if len(part.x) < least:
+                raise ValueError(
+                    f"The label {part.label!r} has {len(part.x)} rows in the sample, and fixing "
+                    f"its hash takes {least}. Use a larger sample, or drop that label."
+                )
+            states[part.label] = estimator.fit_hash(part.x, part.y, steps=steps)
+        return cls(states)
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples were counted, over all labels."""
+        return sum(state.n_samples for state in self.states.values())
+
+    def update(self, x: Any, y: Any, given: Any) -> LabelledCounts:
+        """Return the counts with the rows of a chunk counted as well, each under its label.
+
+        Raises:
+            TypeError: For data that are not numbers.
+            ValueError: For bad data, or a label the sample never saw.
+        """
+        states = dict(self.states)
+        for part in split_by_label(*paired_samples(x, y), given):
+            if part.label not in states:
+                known = ", ".join(repr(label) for label in list(states)[:12])
+                raise ValueError(
+                    f"The label {part.label!r} was not in the sample that fixed the hashes, which "
+                    f"had: {known}. Use a larger sample, or one that has every label."
+                )
+            states[part.label] = states[part.label].update(part.x, part.y)
+        return LabelledCounts(states)
+
+    def merge(self, other: LabelledCounts) -> LabelledCounts:
+        """Return the counts of both.
+
+        Raises:
+            ValueError: If the labels or their hashes differ.
+        """
+        if self.states.keys() != other.states.keys():
+            raise ValueError(
+                "The two were counted under different labels. Call `fit_hash` once and update "
+                "every part from what it returns."
+            )
+        return LabelledCounts(
+            {label: state.merge(other.states[label]) for label, state in self.states.items()}
+        )
+
+    def finalize(self) -> Estimate:
+        """Return the estimate in nats: the labels' own, weighted by how often each was counted.
+
+        Raises:
+            ValueError: If a label was counted less often than the estimator needs.
+        """
+        estimates = {}
+        for label, state in self.states.items():
+            try:
+                estimates[label] = state.finalize()
+            except ValueError as error:
+                raise ValueError(f"In the label {label!r}: {error}") from error
+        return weighted(estimates, next(iter(self.states.values())).estimator)
