@@ -45,7 +45,14 @@ def test_imports_point_downwards(path):
         if here.startswith("mitools"):
             assert not module.startswith("robustsplit"), "mitools knows nothing of robustsplit"
         if here.startswith("mitools._kernels"):
-            assert module.split(".")[0] in {"numpy", "numba", "mitools", "__future__", "math", "typing"}
+            assert module.split(".")[0] in {
+                "numpy",
+                "numba",
+                "mitools",
+                "__future__",
+                "math",
+                "typing",
+            }
             assert not module.startswith("mitools") or module.startswith("mitools._kernels")
         if here.startswith("robustsplit.") and module.startswith("robustsplit."):
             mine, theirs = level(here), level(module)

@@ -45,6 +45,7 @@ def test_l2_standard_equals_the_package():
     assert torch.equal(ours, reference(net, x, y, eps=0.8, seed=1, norm="L2"))
 
 
+@pytest.mark.slow
 def test_members_equal_the_package_bit_for_bit():
     net, (x, y), eps = trained_net(), test_images(12), 16 / 255
     attack = AutoAttack(eps, attacks=("apgd-ce", "square"), queries=200)
@@ -104,7 +105,11 @@ def test_only_the_standard_calls_itself_standard():
 
 @pytest.mark.parametrize(
     "n_classes",
-    [pytest.param(2, marks=pytest.mark.slow), 3, 4, pytest.param(9, marks=pytest.mark.slow)],
+    [
+        pytest.param(2, marks=pytest.mark.slow),
+        3,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 9)),
+    ],
 )
 def test_any_number_of_classes(n_classes):
     """The package alone fails with IndexError here as soon as an input survives APGD-CE."""
@@ -123,7 +128,9 @@ def test_any_number_of_classes(n_classes):
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 7), (1, 8, 8), (3, 5, 9)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)]
+)
 def test_rows_sequences_images_and_doubles(shape, dtype):
     features = torch.Size(shape).numel()
     model = nn.Sequential(nn.Flatten(), Fixed(5, d=features)).to(dtype)
@@ -142,6 +149,7 @@ def test_volumes_are_refused():
         AutoAttack().perturb(model, torch.rand(3, 1, 2, 2, 2), torch.zeros(3, dtype=torch.long))
 
 
+@pytest.mark.slow
 def test_one_image_and_misclassified_images():
     net, (x, y) = trained_net(), test_images(4)
     attack = AutoAttack(16 / 255, attacks=("apgd-ce", "apgd-t", "square"), queries=20)
@@ -150,6 +158,7 @@ def test_one_image_and_misclassified_images():
     assert torch.equal(attack.perturb(net, x, wrong), x)
 
 
+@pytest.mark.slow
 def test_single_logit():
     net, (x, y) = trained_net(2), test_images(6, 2)
     single = nn.Sequential(net, Difference())
@@ -163,6 +172,7 @@ class Difference(nn.Module):
         return logits[:, 1:] - logits[:, :1]
 
 
+@pytest.mark.slow
 def test_the_trace_function_is_kept():
     """The package calls sys.settrace(None), which ends debuggers and coverage."""
     net, (x, y) = trained_net(), test_images(2)

@@ -255,6 +255,7 @@ def test_own_weights_replace_training(study, finished, tmp_path):
     assert (tmp_path / "run" / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
 
 
+@pytest.mark.slow  # three processes killed, four started: `make test-slow`
 def test_kill_9_at_three_moments_and_resume_ends_in_the_same_bytes(study, finished, tmp_path):
     """Real processes, killed in training, in Algorithm 1 and before the outputs."""
     folder = tmp_path / "run"
