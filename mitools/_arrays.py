@@ -141,7 +141,8 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
         return np.asarray(tensor.numpy())
     if type(data).__module__.startswith("dask"):
         raise TypeError(
-            f"`{name}` is a dask collection. Call `.compute()` first, if it fits in memory."
+            f"`{name}` is a dask collection. Call `.compute()` first, if it fits in memory, or "
+            "use `mitools.integrations.dask.mutual_information`."
         )
     if getattr(data, "__array_ufunc__", 0) is None or hasattr(data, "toarray"):
         raise TypeError(f"`{name}` is sparse. Pass a dense array: `{name}.toarray()`.")

@@ -47,7 +47,9 @@ def mutual_information(
 
     Returns:
         The estimate in nats: to the last bit what `stream_information` returns for the same
-        blocks in memory, whatever the workers, their number and their failures.
+        blocks in memory, whatever the workers, their number and their failures. Above three
+        columns that takes workers with the same BLAS and number of threads, which round
+        projections alike.
 
     Raises:
         MissingExtraError: Without dask.

@@ -140,3 +140,10 @@ def test_a_killed_worker_changes_no_bit(tmp_path, labelled):
     assert int(died.read_text()) in before  # a worker, killed by no more than a signal
     assert {int(path.name) for path in pids.iterdir()} - {int(died.read_text())}
     assert found == in_memory(X, Y, LABELS if labelled else None)
+
+
+def test_the_form_for_memory_points_here():
+    from mitools import mutual_information as of_arrays
+
+    with pytest.raises(TypeError, match=r"use `mitools\.integrations\.dask"):
+        of_arrays(DX, DY)
