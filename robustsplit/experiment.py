@@ -355,7 +355,7 @@ class _Study:
 def _said(results: Sequence[RhoResult], profiles: Mapping[str, Profile]) -> Iterator[str]:
     """Yield the sentences that results and profiles carry for their readers."""
     for result in results:
-        yield from result.warnings
+        yield from (f"f_b = {result.cut}: {warning}" for warning in result.warnings)
     for name, profile in profiles.items():
         for note in profile.settings.get("notes", ()):
             yield f"{name} network: {note}"
