@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
+from mitools._preparation import extremes
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
@@ -272,7 +273,7 @@ class EDGE(MutualInformationEstimator):
         learned = self._learns(x, y)
         if all(sides) or not (learned or self.projection == "random"):
             a, b = (
-                side or Side.fit(rows)
+                side or Side.fit(rows, _varying(rows))
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
             return (self._block(a, b, steps),)
@@ -313,6 +314,16 @@ class EDGE(MutualInformationEstimator):
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
+
+
+def _varying(rows: Matrix) -> Matrix | None:
+    """Return what picks the columns that vary, with shape (d, p), or None if all do.
+
+    A constant column has no cells to tell apart, and would take its turns of the halvings.
+    """
+    least, largest = extremes(rows)
+    varies = least < largest
+    return None if varies.all() else np.eye(len(varies))[:, varies]
 
 
 def _any_labels(blocks: tuple[Block, ...]) -> bool:

@@ -294,3 +294,13 @@ def test_thinned_shuffles_stand_for_all(n, steps):
     x, y = rng.normal(size=(2, n))
     value = EDGE(members=3).fit_hash(x, y, steps=steps).update(x, y).finalize().value
     assert abs(value) < 0.02
+
+
+def test_constant_columns_take_no_halvings():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 2))
+    y = x + rng.normal(size=(2000, 2))
+    wide = np.insert(x, 1, 3.0, axis=1)
+    assert EDGE().estimate(wide, y).value == EDGE().estimate(x, y).value
+    counted = EDGE().fit_hash(wide[:1000], y[:1000]).update(wide, y).finalize().value
+    assert counted == EDGE().fit_hash(x[:1000], y[:1000]).update(x, y).finalize().value
