@@ -13,6 +13,9 @@ __all__ = ["Part", "as_labels", "as_samples", "paired_samples", "split_by_label"
 
 Matrix = NDArray[np.float64]
 
+#: Whole numbers up to this are float64 numbers, each its own.
+EXACT = 2**53
+
 
 def paired_samples(x: Any, y: Any) -> tuple[Matrix, Matrix]:
     """Return `x` and `y` as float64 matrices with the same number of rows.
@@ -58,6 +61,8 @@ def as_samples(data: Any, name: str) -> Matrix:
         )
     matrix = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
     _check_finite(matrix, name)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        _check_distinct(array.reshape(len(array), -1), matrix, name)
     return matrix
 
 
@@ -171,13 +176,32 @@ def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
     try:
         if any(isinstance(item, str | bytes) for item in array.ravel()):
             raise TypeError("text")
-        return array.astype(np.float64)
+        numbers = array.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"`{name}` holds numbers too large for float64.") from error
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"`{name}` must hold numbers, got an object array that holds something else. Convert "
             f"it first, for example with `np.asarray({name}, dtype=float)`; encode categories as "
             "integers, or pass labels as `given`."
         ) from error
+    if array.ndim and array.size and all(isinstance(item, int) for item in array.ravel()):
+        _check_distinct(array.reshape(len(array), -1), numbers.reshape(len(array), -1), name)
+    return numbers
+
+
+def _check_distinct(whole: NDArray[Any], matrix: Matrix, name: str) -> None:
+    """Refuse whole numbers so large that float64 takes different ones for the same."""
+    if max(matrix.max(), -matrix.min()) <= EXACT:
+        return
+    for exact, rounded in zip(whole.T, matrix.T, strict=True):
+        merged = len(np.unique(exact)) - len(np.unique(rounded))
+        if merged:
+            raise ValueError(
+                f"`{name}` holds whole numbers beyond 2**53 that float64 cannot tell apart: "
+                f"{merged} distinct values would be lost. Subtract the smallest first, or number "
+                f"them with `np.unique({name}, return_inverse=True)[1]`."
+            )
 
 
 def _check_finite(matrix: Matrix, name: str) -> None:

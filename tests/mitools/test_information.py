@@ -120,6 +120,13 @@ BAD = {
     "text in objects": (np.array(["1"] * 60, dtype=object), Y, TypeError, "object array"),
     "none": ([1.0, None, 2.0], [1, 2, 3], ValueError, "`x` has 1 missing entries"),
     "pandas NA": (pd.array([1, pd.NA, 2]), [1, 2, 3], ValueError, "`x` has (1 missing|NaN in 1)"),
+    "merged by float64": (
+        np.arange(60) + 2**60,
+        Y,
+        ValueError,
+        r"`x` holds whole numbers beyond 2\*\*53 .* 59 distinct values would be lost",
+    ),
+    "too large": (np.array([10**400] * 60), Y, ValueError, "`x` holds numbers too large"),
     "complex": (X + 1j, Y, TypeError, "got dtype complex128"),
     "dates": (np.arange(60).astype("M8[D]"), Y, TypeError, "got dtype datetime64"),
     "ragged": ([[1], [1, 2]], [1, 2], ValueError, "`x` is ragged"),
@@ -229,6 +236,13 @@ def test_bad_labels_say_what_is_wrong_and_what_to_do(case):
     labels, error, message = BAD_LABELS[case]
     with pytest.raises(error, match=message):
         value(X, Y, given=labels)
+
+
+def test_large_whole_numbers_that_stay_apart_are_taken():
+    steps = np.arange(60) * 2**20  # as nanoseconds since 1970 are
+    expected = value(steps, Y)
+    assert value(steps + 2**60, Y) == expected
+    assert value((steps + 2**60).astype(object), Y) == expected
 
 
 # --- the estimate -----------------------------------------------------------------------------
