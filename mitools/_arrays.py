@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,8 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
         ValueError: For a wrong length, more than one column or missing labels.
     """
     labels = _to_numpy(given, "given")
+    if labels.dtype.kind in "US" and isinstance(given, list | tuple):
+        labels = np.asarray(given, dtype=object)  # beside text, a NaN has become "nan"
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != n_samples:
@@ -89,10 +92,14 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
             f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
             f"{labels.shape}. Turn one-hot rows into labels with `.argmax(axis=1)`."
         )
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind == "O" and all(isinstance(item, Real) for item in labels):
+        labels = np.asarray(labels.tolist())  # 1, 1.0 and True are one label
+    if labels.dtype.kind in "Mm" and np.isnat(labels).any():
+        raise ValueError("`given` has missing labels (NaT). Drop those samples first.")
+    if labels.dtype.kind in "fc":
         if not np.isfinite(labels).all():
             raise ValueError("`given` has missing or infinite labels. Drop those samples first.")
-        if not (labels == np.floor(labels)).all():
+        if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
             raise TypeError(
                 "`given` must hold discrete labels, got fractions. For a continuous Z, use a "
                 "conditional estimator; to condition on bins, round it first."
@@ -102,7 +109,13 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
         if missing:
             raise ValueError(f"`given` has {missing} missing labels. Drop those samples first.")
         labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
-    distinct, codes = np.unique(labels, return_inverse=True)
+    try:
+        distinct, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(
+            f"`given` must hold labels that can be ordered, such as integers or text, got "
+            f"{type(labels[0]).__name__}."
+        ) from error
     return distinct, codes.astype(np.int64).reshape(-1)
 
 
@@ -185,7 +198,11 @@ def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
             f"it first, for example with `np.asarray({name}, dtype=float)`; encode categories as "
             "integers, or pass labels as `given`."
         ) from error
-    if array.ndim and array.size and all(isinstance(item, int) for item in array.ravel()):
+    if (
+        array.ndim
+        and array.size
+        and all(isinstance(item, int | np.integer) for item in array.ravel())
+    ):
         _check_distinct(array.reshape(len(array), -1), numbers.reshape(len(array), -1), name)
     return numbers
 

@@ -223,6 +223,11 @@ BAD_LABELS = {
     "nan": (np.where(Z == 1, np.nan, Z), ValueError, "missing or infinite labels"),
     "none": ([None, *["a"] * 59], ValueError, "`given` has 1 missing labels"),
     "pandas NA": (pd.array([pd.NA, *Z[1:]]), ValueError, "`given` has (1 )?missing"),
+    "nan beside text": ([float("nan"), *["a"] * 59], ValueError, "`given` has 1 missing labels"),
+    "no date": (np.array(["NaT", *["2020"] * 59], "M8[D]"), ValueError, r"missing labels \(NaT\)"),
+    "complex nan": (np.array([np.nan, *[1j] * 59]), ValueError, "missing or infinite labels"),
+    "nan in objects": (np.array([np.nan, *[1] * 59], object), ValueError, "missing"),
+    "no order": (np.array([{}, {1: 2}] * 30), TypeError, "that can be ordered.* got dict"),
     "small": (
         np.r_[np.zeros(57), np.ones(3)],
         ValueError,
@@ -236,6 +241,11 @@ def test_bad_labels_say_what_is_wrong_and_what_to_do(case):
     labels, error, message = BAD_LABELS[case]
     with pytest.raises(error, match=message):
         value(X, Y, given=labels)
+
+
+def test_equal_numbers_are_one_label():
+    labels = np.array([1, 1.0, True, np.int64(1), 2, 2.0] * 10, dtype=object)
+    assert list(mutual_information(X, Y, given=labels, estimator=KSG3).parts) == [1, 2]
 
 
 def test_large_whole_numbers_that_stay_apart_are_taken():
