@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools._preparation import extremes
-from mitools.base import Estimate, MutualInformationEstimator
+from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
 from mitools.directions import WIDEST, CanonicalDirections, random_directions
@@ -108,8 +108,7 @@ class EDGE(MutualInformationEstimator):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.members < 1:
-            raise ValueError(f"`members` must be at least 1, got {self.members}.")
+        check_whole("members", self.members)
         occupancies = tuple(self.occupancies)
         if len(occupancies) != 2 or not 2 <= occupancies[0] < occupancies[1]:
             raise ValueError(
@@ -119,10 +118,9 @@ class EDGE(MutualInformationEstimator):
         object.__setattr__(self, "occupancies", occupancies)
         if self.projection not in PROJECTIONS:
             raise ValueError(unknown("projection", self.projection, PROJECTIONS))
-        if self.dimensions is not None and self.dimensions < 1:
-            raise ValueError(f"`dimensions` must be at least 1, got {self.dimensions}.")
-        if self.pairs < 1:
-            raise ValueError(f"`pairs` must be at least 1, got {self.pairs}.")
+        if self.dimensions is not None:
+            check_whole("dimensions", self.dimensions)
+        check_whole("pairs", self.pairs)
 
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
