@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,7 +227,7 @@ def _read_numpy(path: Path) -> Table:
     try:
         content = np.load(path, allow_pickle=False)
         arrays = content if isinstance(content, np.ndarray) else {k: content[k] for k in content}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
         reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
         raise ValueError(f"{path.name} cannot be read: {reason}.") from error
     if isinstance(arrays, dict):

@@ -151,6 +151,13 @@ def test_files_that_are_not_there_or_not_readable(tmp_path):
         read_table(tmp_path / "d.csv")
 
 
+def test_half_an_archive_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(100.0))
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"b\.npz cannot be read: File is not a zip file"):
+        read_table(tmp_path / "b.npz")
+
+
 def test_parquet_without_pyarrow_says_how_to_add_it(tmp_path, monkeypatch):
     from mitools import MissingExtraError
 
