@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._preparation import extremes
+from mitools._preparation import extremes, safe_columns
 from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
@@ -236,6 +236,7 @@ class EDGE(MutualInformationEstimator):
         """Bring wide sides down to random mixtures, once for both folds, before learning."""
         if not self._learns(x, y):
             return x, y
+        x, y = safe_columns(x), safe_columns(y)
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)

@@ -304,3 +304,15 @@ def test_constant_columns_take_no_halvings():
     assert EDGE().estimate(wide, y).value == EDGE().estimate(x, y).value
     counted = EDGE().fit_hash(wide[:1000], y[:1000]).update(wide, y).finalize().value
     assert counted == EDGE().fit_hash(x[:1000], y[:1000]).update(x, y).finalize().value
+
+
+@pytest.mark.parametrize("exponents", [[-700] * 6, [1000] * 6, [0, 0, 0, -900, 0, 900]])
+def test_learned_directions_have_no_unit_however_large_or_small(exponents):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 6))
+    y = x + rng.normal(size=(600, 6))
+    moved = EDGE().estimate(np.ldexp(x, exponents), y).value
+    assert moved == pytest.approx(EDGE().estimate(x, y).value, abs=1e-6)
+    orders = np.stack([rng.permutation(600)])
+    permuted = EDGE()._permuted(np.ldexp(x, exponents), y, orders)
+    assert permuted == pytest.approx(EDGE()._permuted(x, y, orders), abs=1e-6)
