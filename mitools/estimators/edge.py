@@ -233,10 +233,14 @@ class EDGE(MutualInformationEstimator):
         return Correction(block, seen, n, pairs, self.occupancies, self.seed)
 
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        """Bring wide sides down to random mixtures, once for both folds, before learning."""
+        """Bring wide sides down to random mixtures, once for both folds, before learning.
+
+        Rows are shuffled first: folds are every other row, and the data may alternate too.
+        """
         if not self._learns(x, y):
             return x, y
-        x, y = safe_columns(x), safe_columns(y)
+        order = np.random.default_rng([self.seed, 1]).permutation(len(x))
+        x, y = safe_columns(x[order]), safe_columns(y[order])
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)

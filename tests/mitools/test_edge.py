@@ -316,3 +316,12 @@ def test_learned_directions_have_no_unit_however_large_or_small(exponents):
     orders = np.stack([rng.permutation(600)])
     permuted = EDGE()._permuted(np.ldexp(x, exponents), y, orders)
     assert permuted == pytest.approx(EDGE()._permuted(x, y, orders), abs=1e-6)
+
+
+def test_data_that_alternate_are_as_good_as_shuffled_ones():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 2000, 6))
+    alternating = 20.0 * (np.arange(2000) % 2)
+    x[:, 0] += alternating
+    y[:, 0] += alternating
+    assert EDGE().estimate(x, y).value == pytest.approx(np.log(2), abs=0.1)
