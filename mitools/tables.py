@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools._arrays import as_samples
 from mitools.messages import require, unknown
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ class FrameTable(Table):
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
         column = self.frame.iloc[:, self.names.index(name)]
+        if column.dtype.kind in "iu" and not column.hasnans:
+            return as_samples(column.to_numpy(), name)[:, 0]  # refuses what float64 would merge
         try:
             return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         except (TypeError, ValueError):

@@ -95,6 +95,12 @@ def test_missing_cells_become_nan(tmp_path):
     assert np.isnan(read_table(path).columns("a")[1, 0])
 
 
+def test_identifiers_are_not_merged(tmp_path):
+    pd.DataFrame({"id": np.arange(9) + 2**60}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(ValueError, match="`id` holds whole numbers beyond"):
+        read_table(tmp_path / "a.csv").columns("id")
+
+
 def test_npy(tmp_path):
     array = np.arange(12.0).reshape(4, 3)
     np.save(tmp_path / "a.npy", array)
