@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 __all__ = ["Part", "as_labels", "as_samples", "paired_samples", "split_by_label"]
 
 Matrix = NDArray[np.float64]
+
+#: Whole numbers up to this are float64 numbers, each its own.
+EXACT = 2**53
 
 
 def paired_samples(x: Any, y: Any) -> tuple[Matrix, Matrix]:
@@ -58,6 +62,8 @@ def as_samples(data: Any, name: str) -> Matrix:
         )
     matrix = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
     _check_finite(matrix, name)
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+        _check_distinct(array.reshape(len(array), -1), matrix, name)
     return matrix
 
 
@@ -77,6 +83,8 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
         ValueError: For a wrong length, more than one column or missing labels.
     """
     labels = _to_numpy(given, "given")
+    if labels.dtype.kind in "US" and isinstance(given, list | tuple):
+        labels = np.asarray(given, dtype=object)  # beside text, a NaN has become "nan"
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != n_samples:
@@ -84,10 +92,14 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
             f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
             f"{labels.shape}. Turn one-hot rows into labels with `.argmax(axis=1)`."
         )
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind == "O" and all(isinstance(item, Real) for item in labels):
+        labels = np.asarray(labels.tolist())  # 1, 1.0 and True are one label
+    if labels.dtype.kind in "Mm" and np.isnat(labels).any():
+        raise ValueError("`given` has missing labels (NaT). Drop those samples first.")
+    if labels.dtype.kind in "fc":
         if not np.isfinite(labels).all():
             raise ValueError("`given` has missing or infinite labels. Drop those samples first.")
-        if not (labels == np.floor(labels)).all():
+        if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
             raise TypeError(
                 "`given` must hold discrete labels, got fractions. For a continuous Z, use a "
                 "conditional estimator; to condition on bins, round it first."
@@ -97,7 +109,13 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
         if missing:
             raise ValueError(f"`given` has {missing} missing labels. Drop those samples first.")
         labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
-    distinct, codes = np.unique(labels, return_inverse=True)
+    try:
+        distinct, codes = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(
+            f"`given` must hold labels that can be ordered, such as integers or text, got "
+            f"{type(labels[0]).__name__}."
+        ) from error
     return distinct, codes.astype(np.int64).reshape(-1)
 
 
@@ -171,13 +189,36 @@ def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
     try:
         if any(isinstance(item, str | bytes) for item in array.ravel()):
             raise TypeError("text")
-        return array.astype(np.float64)
+        numbers = array.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"`{name}` holds numbers too large for float64.") from error
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"`{name}` must hold numbers, got an object array that holds something else. Convert "
             f"it first, for example with `np.asarray({name}, dtype=float)`; encode categories as "
             "integers, or pass labels as `given`."
         ) from error
+    if (
+        array.ndim
+        and array.size
+        and all(isinstance(item, int | np.integer) for item in array.ravel())
+    ):
+        _check_distinct(array.reshape(len(array), -1), numbers.reshape(len(array), -1), name)
+    return numbers
+
+
+def _check_distinct(whole: NDArray[Any], matrix: Matrix, name: str) -> None:
+    """Refuse whole numbers so large that float64 takes different ones for the same."""
+    if max(matrix.max(), -matrix.min()) <= EXACT:
+        return
+    for exact, rounded in zip(whole.T, matrix.T, strict=True):
+        merged = len(np.unique(exact)) - len(np.unique(rounded))
+        if merged:
+            raise ValueError(
+                f"`{name}` holds whole numbers beyond 2**53 that float64 cannot tell apart: "
+                f"{merged} distinct values would be lost. Subtract the smallest first, or number "
+                f"them with `np.unique({name}, return_inverse=True)[1]`."
+            )
 
 
 def _check_finite(matrix: Matrix, name: str) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "common_scale",
     "drop_constant",
     "has_repeats",
+    "safe_columns",
     "standardized",
     "twin_rows",
 ]
@@ -66,6 +67,16 @@ def common_scale(*sides: Matrix) -> list[Matrix]:
         return list(sides)
     exponent = int(np.frexp(largest)[1])
     return [np.ldexp(side, -exponent) for side in sides]
+
+
+def safe_columns(side: Matrix) -> Matrix:
+    """Return `side`, its columns times powers of two if squares of any would leave float64."""
+    least, largest = extremes(side)
+    largest = np.maximum(-least, largest)
+    varying = largest[largest > 0]
+    if not len(varying) or SAFE_LOW < varying.min() <= varying.max() < SAFE_HIGH:
+        return side
+    return np.asarray(np.ldexp(side, -np.frexp(largest)[1]))
 
 
 def has_repeats(side: Matrix) -> bool:

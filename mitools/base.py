@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from mitools._arrays import Matrix, paired_samples
 
-__all__ = ["Estimate", "Matrix", "MutualInformationEstimator", "amount", "as_call", "in_unit"]
+__all__ = [
+    "Estimate",
+    "Matrix",
+    "MutualInformationEstimator",
+    "amount",
+    "as_call",
+    "check_whole",
+    "in_unit",
+]
 
 #: An estimate this close to its ceiling, as a fraction of it, says more about n than about the
 #: data.
@@ -43,6 +51,14 @@ def as_call(settings: Any) -> str:
         elif value != default:
             shown.append(f"{item.name}={value!r}")
     return f"{type(settings).__name__}({', '.join(shown)})"
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Raise a ValueError unless the setting is a whole number of at least `least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
+    if value < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {value}.")
 
 
 def in_unit(record: dict[str, Any], unit: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
+from mitools._preparation import SAFE_HIGH, SAFE_LOW
 from mitools.base import Matrix, MutualInformationEstimator, as_call
 
 __all__ = ["PCA", "RandomProjection", "Reduced", "Reduction"]
@@ -85,6 +86,13 @@ class PCA(Reduction):
         self._check()
 
     def _reduce(self, x: Matrix) -> Matrix:
+        largest = float(np.abs(x).max())
+        if not SAFE_LOW < largest < SAFE_HIGH:  # squares would leave float64
+            exponent = int(np.frexp(largest)[1])
+            return np.asarray(np.ldexp(self._scores(np.ldexp(x, -exponent)), exponent))
+        return self._scores(x)
+
+    def _scores(self, x: Matrix) -> Matrix:
         by_features = x.shape[1] <= len(x)
         scores = (_scores_by_features if by_features else _scores_by_samples)(x, self.n_components)
         largest = np.abs(scores).argmax(axis=0)

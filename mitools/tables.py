@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools._arrays import as_samples
 from mitools.messages import require, unknown
 
 if TYPE_CHECKING:
@@ -158,6 +160,8 @@ class FrameTable(Table):
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
         column = self.frame.iloc[:, self.names.index(name)]
+        if column.dtype.kind in "iu" and not column.hasnans:
+            return as_samples(column.to_numpy(), name)[:, 0]  # refuses what float64 would merge
         try:
             return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         except (TypeError, ValueError):
@@ -226,7 +230,7 @@ def _read_numpy(path: Path) -> Table:
     try:
         content = np.load(path, allow_pickle=False)
         arrays = content if isinstance(content, np.ndarray) else {k: content[k] for k in content}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+    except (ValueError, OSError, EOFError, KeyError, BadZipFile) as error:
         reason = "it holds pickled objects" if "pickle" in str(error).lower() else str(error)
         raise ValueError(f"{path.name} cannot be read: {reason}.") from error
     if isinstance(arrays, dict):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools._preparation import drop_constant, standardized, twin_rows
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.discrete import PlugIn
 from mitools.estimators.ksg import KSG
@@ -151,8 +151,7 @@ class Auto(MutualInformationEstimator):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"`k` must be at least 1, got {self.k}.")
+        check_whole("k", self.k)
 
     def minimum_samples(self) -> int:
         """Return k + 1, as `KSG`, and at least 6."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from mitools._preparation import drop_constant
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import _components, _linear_information, rank_normal
 from mitools.estimators.ksg import KSG
 from mitools.estimators.projections import HeldOut, Whitened, held_out, normal_information
@@ -85,8 +85,7 @@ class Canonical(MutualInformationEstimator):
 
     def __post_init__(self) -> None:
         for name in ("k", "leading"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+            check_whole(name, getattr(self, name))
 
     def minimum_samples(self) -> int:
         """Return 40, or more for large k: ten points in each half of a half."""

@@ -28,7 +28,7 @@ from scipy.special import digamma
 from mitools._arrays import as_samples, paired_samples
 from mitools._kernels.local import local_permutation
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Estimate, Matrix, MutualInformationEstimator
+from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
 
 __all__ = [
     "ConditionalKSG",
@@ -84,10 +84,8 @@ class ConditionalKSG(MutualInformationEstimator):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ValueError(f"`k` must be at least 1, got {self.k}.")
-        if self.folds < 2:
-            raise ValueError(f"`folds` must be at least 2, got {self.folds}.")
+        check_whole("k", self.k)
+        check_whole("folds", self.folds, 2)
         if self.residualize not in ("auto", "linear", "none"):
             raise ValueError(
                 f"`residualize` must be 'auto', 'linear' or 'none', got {self.residualize!r}."

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools.base import Estimate, MutualInformationEstimator
+from mitools._preparation import extremes, safe_columns
+from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
 from mitools.directions import WIDEST, CanonicalDirections, random_directions
@@ -107,8 +108,7 @@ class EDGE(MutualInformationEstimator):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.members < 1:
-            raise ValueError(f"`members` must be at least 1, got {self.members}.")
+        check_whole("members", self.members)
         occupancies = tuple(self.occupancies)
         if len(occupancies) != 2 or not 2 <= occupancies[0] < occupancies[1]:
             raise ValueError(
@@ -118,10 +118,9 @@ class EDGE(MutualInformationEstimator):
         object.__setattr__(self, "occupancies", occupancies)
         if self.projection not in PROJECTIONS:
             raise ValueError(unknown("projection", self.projection, PROJECTIONS))
-        if self.dimensions is not None and self.dimensions < 1:
-            raise ValueError(f"`dimensions` must be at least 1, got {self.dimensions}.")
-        if self.pairs < 1:
-            raise ValueError(f"`pairs` must be at least 1, got {self.pairs}.")
+        if self.dimensions is not None:
+            check_whole("dimensions", self.dimensions)
+        check_whole("pairs", self.pairs)
 
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
@@ -234,9 +233,14 @@ class EDGE(MutualInformationEstimator):
         return Correction(block, seen, n, pairs, self.occupancies, self.seed)
 
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        """Bring wide sides down to random mixtures, once for both folds, before learning."""
+        """Bring wide sides down to random mixtures, once for both folds, before learning.
+
+        Rows are shuffled first: folds are every other row, and the data may alternate too.
+        """
         if not self._learns(x, y):
             return x, y
+        order = np.random.default_rng([self.seed, 1]).permutation(len(x))
+        x, y = safe_columns(x[order]), safe_columns(y[order])
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
@@ -272,7 +276,7 @@ class EDGE(MutualInformationEstimator):
         learned = self._learns(x, y)
         if all(sides) or not (learned or self.projection == "random"):
             a, b = (
-                side or Side.fit(rows)
+                side or Side.fit(rows, _varying(rows))
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
             return (self._block(a, b, steps),)
@@ -313,6 +317,16 @@ class EDGE(MutualInformationEstimator):
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
+
+
+def _varying(rows: Matrix) -> Matrix | None:
+    """Return what picks the columns that vary, with shape (d, p), or None if all do.
+
+    A constant column has no cells to tell apart, and would take its turns of the halvings.
+    """
+    least, largest = extremes(rows)
+    varies = least < largest
+    return None if varies.all() else np.eye(len(varies))[:, varies]
 
 
 def _any_labels(blocks: tuple[Block, ...]) -> bool:

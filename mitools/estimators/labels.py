@@ -28,7 +28,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma, logsumexp
 
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
 
@@ -106,8 +106,7 @@ class Labels(MutualInformationEstimator):
 
     def __post_init__(self) -> None:
         for name, least in (("k", 1), ("max_directions", 1), ("folds", 3)):
-            if getattr(self, name) < least:
-                raise ValueError(f"`{name}` must be at least {least}, got {getattr(self, name)}.")
+            check_whole(name, getattr(self, name), least)
         if self.metric not in ("l2", "max"):
             raise ValueError(f"`metric` must be 'l2' or 'max', got {self.metric!r}.")
         if self.method not in ("auto", "ross", "log_loss"):

@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, check_whole
 
 __all__ = ["Mixed"]
 
@@ -80,8 +80,7 @@ class Mixed(MutualInformationEstimator):
     def __post_init__(self) -> None:
         if self.atoms not in ("apart", "among"):
             raise ValueError(f"`atoms` must be 'apart' or 'among', got {self.atoms!r}.")
-        if self.k < 1:
-            raise ValueError(f"`k` must be at least 1, got {self.k}.")
+        check_whole("k", self.k)
 
     def minimum_samples(self) -> int:
         """Return k + 1: every sample needs k neighbours."""

@@ -214,3 +214,8 @@ def test_refusals():
         conditional_independence_test(x, x, x, n_permutations=0)
     with pytest.raises(ValueError, match="`residualize` must be"):
         ConditionalKSG(residualize="forest")
+
+
+def test_neighbours_are_counted_in_whole_numbers():
+    with pytest.raises(ValueError, match=r"`k` must be a whole number, got 2\.5"):
+        ConditionalKSG(k=2.5)

@@ -294,3 +294,34 @@ def test_thinned_shuffles_stand_for_all(n, steps):
     x, y = rng.normal(size=(2, n))
     value = EDGE(members=3).fit_hash(x, y, steps=steps).update(x, y).finalize().value
     assert abs(value) < 0.02
+
+
+def test_constant_columns_take_no_halvings():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 2))
+    y = x + rng.normal(size=(2000, 2))
+    wide = np.insert(x, 1, 3.0, axis=1)
+    assert EDGE().estimate(wide, y).value == EDGE().estimate(x, y).value
+    counted = EDGE().fit_hash(wide[:1000], y[:1000]).update(wide, y).finalize().value
+    assert counted == EDGE().fit_hash(x[:1000], y[:1000]).update(x, y).finalize().value
+
+
+@pytest.mark.parametrize("exponents", [[-700] * 6, [1000] * 6, [0, 0, 0, -900, 0, 900]])
+def test_learned_directions_have_no_unit_however_large_or_small(exponents):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 6))
+    y = x + rng.normal(size=(600, 6))
+    moved = EDGE().estimate(np.ldexp(x, exponents), y).value
+    assert moved == pytest.approx(EDGE().estimate(x, y).value, abs=1e-6)
+    orders = np.stack([rng.permutation(600)])
+    permuted = EDGE()._permuted(np.ldexp(x, exponents), y, orders)
+    assert permuted == pytest.approx(EDGE()._permuted(x, y, orders), abs=1e-6)
+
+
+def test_data_that_alternate_are_as_good_as_shuffled_ones():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 2000, 6))
+    alternating = 20.0 * (np.arange(2000) % 2)
+    x[:, 0] += alternating
+    y[:, 0] += alternating
+    assert EDGE().estimate(x, y).value == pytest.approx(np.log(2), abs=0.1)

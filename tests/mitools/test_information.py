@@ -120,6 +120,13 @@ BAD = {
     "text in objects": (np.array(["1"] * 60, dtype=object), Y, TypeError, "object array"),
     "none": ([1.0, None, 2.0], [1, 2, 3], ValueError, "`x` has 1 missing entries"),
     "pandas NA": (pd.array([1, pd.NA, 2]), [1, 2, 3], ValueError, "`x` has (1 missing|NaN in 1)"),
+    "merged by float64": (
+        np.arange(60) + 2**60,
+        Y,
+        ValueError,
+        r"`x` holds whole numbers beyond 2\*\*53 .* 59 distinct values would be lost",
+    ),
+    "too large": (np.array([10**400] * 60), Y, ValueError, "`x` holds numbers too large"),
     "complex": (X + 1j, Y, TypeError, "got dtype complex128"),
     "dates": (np.arange(60).astype("M8[D]"), Y, TypeError, "got dtype datetime64"),
     "ragged": ([[1], [1, 2]], [1, 2], ValueError, "`x` is ragged"),
@@ -216,6 +223,11 @@ BAD_LABELS = {
     "nan": (np.where(Z == 1, np.nan, Z), ValueError, "missing or infinite labels"),
     "none": ([None, *["a"] * 59], ValueError, "`given` has 1 missing labels"),
     "pandas NA": (pd.array([pd.NA, *Z[1:]]), ValueError, "`given` has (1 )?missing"),
+    "nan beside text": ([float("nan"), *["a"] * 59], ValueError, "`given` has 1 missing labels"),
+    "no date": (np.array(["NaT", *["2020"] * 59], "M8[D]"), ValueError, r"missing labels \(NaT\)"),
+    "complex nan": (np.array([np.nan, *[1j] * 59]), ValueError, "missing or infinite labels"),
+    "nan in objects": (np.array([np.nan, *[1] * 59], object), ValueError, "missing"),
+    "no order": (np.array([{}, {1: 2}] * 30), TypeError, "that can be ordered.* got dict"),
     "small": (
         np.r_[np.zeros(57), np.ones(3)],
         ValueError,
@@ -229,6 +241,18 @@ def test_bad_labels_say_what_is_wrong_and_what_to_do(case):
     labels, error, message = BAD_LABELS[case]
     with pytest.raises(error, match=message):
         value(X, Y, given=labels)
+
+
+def test_equal_numbers_are_one_label():
+    labels = np.array([1, 1.0, True, np.int64(1), 2, 2.0] * 10, dtype=object)
+    assert list(mutual_information(X, Y, given=labels, estimator=KSG3).parts) == [1, 2]
+
+
+def test_large_whole_numbers_that_stay_apart_are_taken():
+    steps = np.arange(60) * 2**20  # as nanoseconds since 1970 are
+    expected = value(steps, Y)
+    assert value(steps + 2**60, Y) == expected
+    assert value((steps + 2**60).astype(object), Y) == expected
 
 
 # --- the estimate -----------------------------------------------------------------------------

@@ -128,3 +128,11 @@ def test_wrong_kinds_are_refused():
         Reduced(KSG(), 4)
     with pytest.raises(TypeError, match="`reduction_y` must be a reduction"):
         Reduced(KSG(), PCA(2), "pca")
+
+
+@pytest.mark.parametrize("exponent", [-700, 700, 1000])
+@pytest.mark.parametrize("shape", [(50, 5), (20, 40)])
+def test_pca_has_a_unit_however_large_or_small_the_numbers(exponent, shape):
+    x = wide(*shape, rank=3)
+    scores = PCA(2).reduce(np.ldexp(x, exponent))
+    assert np.allclose(np.ldexp(scores, -exponent), PCA(2).reduce(x), rtol=1e-9)

@@ -78,3 +78,12 @@ def test_every_estimator_has_a_text_and_a_repr_that_makes_it_again():
             )
     assert repr(mitools.Sliced()) == "Sliced()"
     assert repr(mitools.Labels(k=5, method="ross")) == "Labels(k=5, method='ross')"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["mixed:k=2.5", "labels:k=2.5", "canonical:leading=1.5", "auto:k=4.0", "edge:members=2.5"],
+)
+def test_counts_are_whole_numbers(text):
+    with pytest.raises(ValueError, match="must be a whole number, got"):
+        parse_estimator(text)

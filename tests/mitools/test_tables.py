@@ -95,6 +95,12 @@ def test_missing_cells_become_nan(tmp_path):
     assert np.isnan(read_table(path).columns("a")[1, 0])
 
 
+def test_identifiers_are_not_merged(tmp_path):
+    pd.DataFrame({"id": np.arange(9) + 2**60}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(ValueError, match="`id` holds whole numbers beyond"):
+        read_table(tmp_path / "a.csv").columns("id")
+
+
 def test_npy(tmp_path):
     array = np.arange(12.0).reshape(4, 3)
     np.save(tmp_path / "a.npy", array)
@@ -149,6 +155,13 @@ def test_files_that_are_not_there_or_not_readable(tmp_path):
     (tmp_path / "d.csv").write_bytes(b"\xff\xfe\x00a,b\n1,2\n")
     with pytest.raises(ValueError, match="cannot be read as CSV"):
         read_table(tmp_path / "d.csv")
+
+
+def test_half_an_archive_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(100.0))
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"b\.npz cannot be read: File is not a zip file"):
+        read_table(tmp_path / "b.npz")
 
 
 def test_parquet_without_pyarrow_says_how_to_add_it(tmp_path, monkeypatch):
