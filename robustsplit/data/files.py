@@ -190,7 +190,15 @@ def _read_image(path: Path, size: int | None, grayscale: bool) -> Tensor:
     from PIL import Image
 
     with Image.open(path) as opened:
-        image = opened.convert("L" if grayscale else "RGB")
+        if opened.mode in ("I", "F"):
+            raise ValueError(
+                f"{path} has 32-bit pixels, whose range is not known. Save it with 8 or 16 bits."
+            )
+        shallow: Image.Image = opened
+        if opened.mode.startswith("I;16"):  # `convert` would cut off at 255, not scale
+            deep = np.asarray(opened).astype(np.float64)
+            shallow = Image.fromarray(np.round(deep / 257).astype(np.uint8))
+        image = shallow.convert("L" if grayscale else "RGB")
     if size is not None:
         scale = size / min(image.size)
         wide, high = (max(size, round(side * scale)) for side in image.size)
