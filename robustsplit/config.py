@@ -67,7 +67,11 @@ class DataConfig:
         0, "resize and crop images of a folder to this side; 0: as they are", least=0
     )
     grayscale: bool = setting(False, "read images of a folder with one channel")
-    max_train: int = setting(0, "use only the first so many training images; 0: all", least=0)
+    max_train: int = setting(
+        0,
+        "use only so many training images, the first of each class in proportion; 0: all",
+        least=0,
+    )
     max_test: int = setting(0, "the same for validation and for test images; 0: all", least=0)
 
 

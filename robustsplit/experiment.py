@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -134,7 +135,15 @@ def load_data(config: Config) -> DataSplits:
         splits = getattr(datasets, source.source)(source.path, seed=seed)
 
     def first(part: datasets.ImageData, most: int) -> datasets.ImageData:
-        return part.take(torch.arange(min(most, len(part)))) if most else part
+        if not most or most >= len(part):
+            return part
+        # Files of a folder come sorted by class: the first of them all would be one class.
+        labels = part.labels.numpy()
+        share = np.empty(len(labels))
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            share[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+        return part.take(np.sort(np.argsort(share, kind="stable")[:most]))
 
     return DataSplits(
         first(splits.train, source.max_train),

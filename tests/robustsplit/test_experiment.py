@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from robustsplit.config import ConfigError, load, parse
-from robustsplit.experiment import Experiment, check
+from robustsplit.experiment import Experiment, check, load_data
 from robustsplit.findings import Findings
 from robustsplit.io import Store, strict_json
 from robustsplit.records import read_rho_csv
@@ -299,3 +299,16 @@ def wait_for(path, process, timeout=280):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.002)
+
+
+def test_fewer_images_keep_the_shares_of_the_classes(tmp_path):
+    labels = np.repeat([0, 1, 2], [60, 30, 30])  # sorted by class, as a folder is
+    inputs = np.random.default_rng(0).random((120, 1, 2, 2), dtype=np.float32)
+    arrays = {f"x_{part}": inputs for part in ("train", "val", "test")}
+    arrays |= {f"y_{part}": labels for part in ("train", "val", "test")}
+    np.savez(tmp_path / "sorted.npz", **arrays)
+    table = {"source": "npz", "path": str(tmp_path / "sorted.npz"), "max_train": 40, "max_test": 8}
+    data = load_data(parse({"data": table}))
+    assert list(data.train.counts.values()) == [20, 10, 10]
+    assert list(data.validation.counts.values()) == [4, 2, 2]
+    assert torch.equal(data.train.inputs[:20], torch.from_numpy(inputs[:20]))
