@@ -93,6 +93,10 @@ def check(config: Config) -> None:
         raise ConfigError(
             "`split`: name at least one cut, such as last = [2] or at = ['fc1'] under [split]."
         )
+    if config.algorithm1.epochs < 1:
+        raise ConfigError(
+            f"`algorithm1.epochs` must be at least 1, got {config.algorithm1.epochs}."
+        )
     if config.data.source != "digits" and not config.data.path:
         raise ConfigError(f"`data.path` is needed for data.source = {config.data.source!r}.")
     for where, attack in (("attack", config.attack), ("robust.attack", config.robust.attack)):

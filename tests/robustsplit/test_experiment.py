@@ -312,3 +312,12 @@ def test_fewer_images_keep_the_shares_of_the_classes(tmp_path):
     assert list(data.train.counts.values()) == [20, 10, 10]
     assert list(data.validation.counts.values()) == [4, 2, 2]
     assert torch.equal(data.train.inputs[:20], torch.from_numpy(inputs[:20]))
+
+
+def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():
+    cut = {"split": {"last": [1]}}
+    with pytest.raises(ConfigError, match=r"`algorithm1.epochs` must be at least 1"):
+        check(parse({**cut, "algorithm1": {"epochs": 0}}))
+    for text in ("algorithm1.lr=nan", "algorithm1.tolerance=inf", "robust.weight_decay=nan"):
+        with pytest.raises(ConfigError, match="must be a finite number"):
+            parse(cut, overrides=[text])
