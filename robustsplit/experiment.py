@@ -175,6 +175,7 @@ class _Study:
         example = self.data.test.inputs[:2]
         cuts = [Split(self.untrained, example, last=n) for n in self.config.split.last]
         cuts += [Split(self.untrained, example, name) for name in self.config.split.at]
+        _refuse_equal(cuts)
         self.splits = {f"cut{number}": cut for number, cut in enumerate(cuts, start=1)}
         self.journal = Journal(directory.path / "metrics.jsonl", ("key", "epoch"))
         self.store = Store(directory.path / "checkpoints", self.saved)
@@ -363,6 +364,17 @@ class _Study:
         layers = max(len(s.f_a) + len(s.f_b) for s in self.splits.values())
         whole = evaluation + (layers - 1) * pair
         return costs | {f"profile, {name} network": whole for name in config.mi.networks}
+
+
+def _refuse_equal(cuts: Sequence[Split]) -> None:
+    """Raise for two cuts of one name: tables and figures would mix them up."""
+    for number, cut in enumerate(cuts):
+        for other in cuts[:number]:
+            if other.f_b == cut.f_b:
+                raise ConfigError(
+                    f"`split`: the cuts at {other.at!r} and at {cut.at!r} are the same, the "
+                    f"{cut.name}. Name each cut once under `last` or `at`."
+                )
 
 
 def _said(results: Sequence[RhoResult], profiles: Mapping[str, Profile]) -> Iterator[str]:

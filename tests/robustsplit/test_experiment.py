@@ -321,3 +321,9 @@ def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():
     for text in ("algorithm1.lr=nan", "algorithm1.tolerance=inf", "robust.weight_decay=nan"):
         with pytest.raises(ConfigError, match="must be a finite number"):
             parse(cut, overrides=[text])
+
+
+@pytest.mark.parametrize("text", ["split.last=[2, 2]", "split.at=['3']"])
+def test_the_same_cut_twice_is_refused(study, tmp_path, text):
+    with pytest.raises(ConfigError, match="are the same, the last 2 weight layers"):
+        Experiment.create(load(study, [text]), tmp_path / "run").run()
