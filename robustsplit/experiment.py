@@ -23,6 +23,7 @@ from mitools.base import MutualInformationEstimator
 from mitools.registry import parse_estimator
 from robustsplit import data as datasets
 from robustsplit.analysis import connectivity, learn_rho
+from robustsplit.analysis.connectivity import DEFAULT_ESTIMATOR, large_enough
 from robustsplit.attacks import Attack, attack_from_config
 from robustsplit.config import AttackConfig, Config, ConfigError, TrainConfig
 from robustsplit.data import DataSplits
@@ -163,6 +164,9 @@ class _Study:
         self.directory, self.config = directory, directory.config
         check(self.config)
         self.data = load_data(self.config)
+        most = self.config.mi.max_per_class
+        measured = self.data.test.at_most(most) if most else self.data.test
+        large_enough(measured, self.estimator() or DEFAULT_ESTIMATOR, "error", [])
         self.attack = as_attack(self.config.attack)
         trained_on = self.config.robust.attack
         self.train_attack = as_attack(trained_on) if trained_on.name else self.attack

@@ -327,3 +327,10 @@ def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():
 def test_the_same_cut_twice_is_refused(study, tmp_path, text):
     with pytest.raises(ConfigError, match="are the same, the last 2 weight layers"):
         Experiment.create(load(study, [text]), tmp_path / "run").run()
+
+
+@pytest.mark.parametrize("text", ["mi.max_per_class=2", "data.max_test=6"])
+def test_too_few_test_images_are_said_before_any_training(study, tmp_path, text):
+    with pytest.raises(ValueError, match="at least 5 inputs in each class"):
+        Experiment.create(load(study, [text]), tmp_path / "run").run()
+    assert not (tmp_path / "run" / "checkpoints").exists()
