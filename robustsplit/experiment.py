@@ -174,7 +174,7 @@ class _Study:
             self.config.model.factory, self.config.model.arguments, seed=self.config.seed
         )
         self.environment, self.warnings = directory.record_environment(
-            data=fingerprint(self.data), network=fingerprint(self.untrained)
+            data=fingerprint(self.data), network=fingerprint(self.untrained), **self.weights()
         )
         example = self.data.test.inputs[:2]
         cuts = [Split(self.untrained, example, last=n) for n in self.config.split.last]
@@ -219,6 +219,17 @@ class _Study:
         output = self.config.output
         write_outputs(findings, self.directory.path, formats=output.formats, x=output.x)
         return findings
+
+    def weights(self) -> dict[str, str]:
+        """Return the SHA-256 of the user's weights files under "weights"; empty without any."""
+        given = [
+            Path(p) for p in (self.config.model.weights, self.config.model.robust_weights) if p
+        ]
+        for path in given:
+            if not path.is_file():
+                raise FileNotFoundError(f"No weights file {path}.")
+        parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in given]
+        return {"weights": " ".join(parts)} if parts else {}
 
     def train(self, name: str, model: nn.Module) -> nn.Module:
         """Train the regular or the robust network, or load the user's weights."""

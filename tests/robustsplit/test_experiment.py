@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from robustsplit.config import ConfigError, load, parse
 from robustsplit.experiment import Experiment, check, load_data
@@ -333,4 +334,22 @@ def test_the_same_cut_twice_is_refused(study, tmp_path, text):
 def test_too_few_test_images_are_said_before_any_training(study, tmp_path, text):
     with pytest.raises(ValueError, match="at least 5 inputs in each class"):
         Experiment.create(load(study, [text]), tmp_path / "run").run()
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_weights_that_changed_are_refused_at_resume(study, finished, tmp_path):
+    weights = tmp_path / "own.safetensors"
+    state = Store(finished[0] / "checkpoints").load("regular/state")["tensors"]
+    state = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+    save_file(state, weights)
+    config = load(study, [f"model.weights='{weights.as_posix()}'"])
+    Experiment.create(config, tmp_path / "run").run()
+    save_file({name: value + 1 for name, value in state.items()}, weights)
+    with pytest.raises(ValueError, match="The weights changed since this run began"):
+        Experiment.open(tmp_path / "run").run()
+
+
+def test_missing_weights_are_said_before_any_training(study, tmp_path):
+    with pytest.raises(FileNotFoundError, match="No weights file nope"):
+        Experiment.create(load(study, ["model.robust_weights=nope.pt"]), tmp_path / "run").run()
     assert not (tmp_path / "run" / "checkpoints").exists()
