@@ -223,3 +223,14 @@ def test_images_of_unknown_range_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), 0.5, dtype=np.float32)).save(tmp_path / "cat" / "a.tiff")
     with pytest.raises(ValueError, match="32-bit pixels"):
         from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("read", [from_npz, splits_from_npz])
+def test_npz_files_of_the_wrong_kind_say_so(tmp_path, read):
+    path = tmp_path / "data.npz"
+    path.write_text("hello")
+    with pytest.raises(ValueError, match="is no npz file, or a damaged one"):
+        read(path)
+    np.savez(path, x=np.zeros((2, 1, 2, 2)), y=np.array(["cat", "dog"]))
+    with pytest.raises(TypeError, match="must be numbers, got dtype <U3"):
+        read(path)
