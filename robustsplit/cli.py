@@ -32,6 +32,9 @@ app = typer.Typer(
     "each number can be trusted. `--debug` anywhere shows tracebacks.",
 )
 
+#: Modules that come with the extra "torch"; torchvision brings PIL.
+EXTRA = ("torch", "torchvision", "safetensors", "PIL")
+
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="KEY=VALUE, such as algorithm1.trials=5.")
 ]
@@ -394,6 +397,8 @@ def _explain(error: Exception) -> int:
         error.show()
         return 2
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
+        text += '. Add it with: pip install "robustsplit[torch]"'
     foreseen = isinstance(error, ValueError | TypeError | OSError | ImportError | RuntimeError)
     if not foreseen or not text:
         text = f"{type(error).__name__}: {text} (with --debug: the traceback)"

@@ -13,6 +13,7 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -67,7 +68,11 @@ class DataConfig:
         0, "resize and crop images of a folder to this side; 0: as they are", least=0
     )
     grayscale: bool = setting(False, "read images of a folder with one channel")
-    max_train: int = setting(0, "use only the first so many training images; 0: all", least=0)
+    max_train: int = setting(
+        0,
+        "use only so many training images, the first of each class in proportion; 0: all",
+        least=0,
+    )
     max_test: int = setting(0, "the same for validation and for test images; 0: all", least=0)
 
 
@@ -339,6 +344,8 @@ def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], label: str) -> 
     expected = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise ConfigError(f"{label} must be {expected}, got {value!r}.")
+    if isinstance(value, float) and not isfinite(value):
+        raise ConfigError(f"{label} must be a finite number, got {value!r}.")
     least, most, choices = metadata["least"], metadata["most"], metadata["choices"]
     if choices and value not in choices:
         raise ConfigError(f"{label}: " + unknown("value", value, choices))

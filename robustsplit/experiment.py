@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ from mitools.base import MutualInformationEstimator
 from mitools.registry import parse_estimator
 from robustsplit import data as datasets
 from robustsplit.analysis import connectivity, learn_rho
+from robustsplit.analysis.connectivity import DEFAULT_ESTIMATOR, large_enough
 from robustsplit.attacks import Attack, attack_from_config
 from robustsplit.config import AttackConfig, Config, ConfigError, TrainConfig
 from robustsplit.data import DataSplits
@@ -92,6 +94,10 @@ def check(config: Config) -> None:
         raise ConfigError(
             "`split`: name at least one cut, such as last = [2] or at = ['fc1'] under [split]."
         )
+    if config.algorithm1.epochs < 1:
+        raise ConfigError(
+            f"`algorithm1.epochs` must be at least 1, got {config.algorithm1.epochs}."
+        )
     if config.data.source != "digits" and not config.data.path:
         raise ConfigError(f"`data.path` is needed for data.source = {config.data.source!r}.")
     for where, attack in (("attack", config.attack), ("robust.attack", config.robust.attack)):
@@ -134,7 +140,15 @@ def load_data(config: Config) -> DataSplits:
         splits = getattr(datasets, source.source)(source.path, seed=seed)
 
     def first(part: datasets.ImageData, most: int) -> datasets.ImageData:
-        return part.take(torch.arange(min(most, len(part)))) if most else part
+        if not most or most >= len(part):
+            return part
+        # Files of a folder come sorted by class: the first of them all would be one class.
+        labels = part.labels.numpy()
+        share = np.empty(len(labels))
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            share[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+        return part.take(np.sort(np.argsort(share, kind="stable")[:most]))
 
     return DataSplits(
         first(splits.train, source.max_train),
@@ -150,6 +164,9 @@ class _Study:
         self.directory, self.config = directory, directory.config
         check(self.config)
         self.data = load_data(self.config)
+        most = self.config.mi.max_per_class
+        measured = self.data.test.at_most(most) if most else self.data.test
+        large_enough(measured, self.estimator() or DEFAULT_ESTIMATOR, "error", [])
         self.attack = as_attack(self.config.attack)
         trained_on = self.config.robust.attack
         self.train_attack = as_attack(trained_on) if trained_on.name else self.attack
@@ -157,11 +174,12 @@ class _Study:
             self.config.model.factory, self.config.model.arguments, seed=self.config.seed
         )
         self.environment, self.warnings = directory.record_environment(
-            data=fingerprint(self.data), network=fingerprint(self.untrained)
+            data=fingerprint(self.data), network=fingerprint(self.untrained), **self.weights()
         )
         example = self.data.test.inputs[:2]
         cuts = [Split(self.untrained, example, last=n) for n in self.config.split.last]
         cuts += [Split(self.untrained, example, name) for name in self.config.split.at]
+        _refuse_equal(cuts)
         self.splits = {f"cut{number}": cut for number, cut in enumerate(cuts, start=1)}
         self.journal = Journal(directory.path / "metrics.jsonl", ("key", "epoch"))
         self.store = Store(directory.path / "checkpoints", self.saved)
@@ -201,6 +219,17 @@ class _Study:
         output = self.config.output
         write_outputs(findings, self.directory.path, formats=output.formats, x=output.x)
         return findings
+
+    def weights(self) -> dict[str, str]:
+        """Return the SHA-256 of the user's weights files under "weights"; empty without any."""
+        given = [
+            Path(p) for p in (self.config.model.weights, self.config.model.robust_weights) if p
+        ]
+        for path in given:
+            if not path.is_file():
+                raise FileNotFoundError(f"No weights file {path}.")
+        parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in given]
+        return {"weights": " ".join(parts)} if parts else {}
 
     def train(self, name: str, model: nn.Module) -> nn.Module:
         """Train the regular or the robust network, or load the user's weights."""
@@ -350,6 +379,17 @@ class _Study:
         layers = max(len(s.f_a) + len(s.f_b) for s in self.splits.values())
         whole = evaluation + (layers - 1) * pair
         return costs | {f"profile, {name} network": whole for name in config.mi.networks}
+
+
+def _refuse_equal(cuts: Sequence[Split]) -> None:
+    """Raise for two cuts of one name: tables and figures would mix them up."""
+    for number, cut in enumerate(cuts):
+        for other in cuts[:number]:
+            if other.f_b == cut.f_b:
+                raise ConfigError(
+                    f"`split`: the cuts at {other.at!r} and at {cut.at!r} are the same, the "
+                    f"{cut.name}. Name each cut once under `last` or `at`."
+                )
 
 
 def _said(results: Sequence[RhoResult], profiles: Mapping[str, Profile]) -> Iterator[str]:

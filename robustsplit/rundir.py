@@ -24,7 +24,7 @@ __all__ = ["RunDirectory"]
 
 PACKAGES = ("robustsplit", "torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn")
 #: What must be the same for a resumed run to end in the same numbers.
-FIXED = ("data", "network")
+FIXED = ("data", "network", "weights")
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def connectivity(
     data = as_image_data(data if attacked is None else attacked)
     if max_per_class is not None:
         data = data.at_most(max_per_class, seed=derive_seed(seed, "connectivity/subset"))
-    data = _large_enough(data, estimator, small_classes, notes)
+    data = large_enough(data, estimator, small_classes, notes)
     if fresh:
         at = derive_seed(seed, "connectivity/attack")
         data = perturbed(model, data, attack, batch_size=batch_size, seed=at)
@@ -272,7 +272,7 @@ def within_classes(activations: Array, labels: NDArray[np.int64]) -> Array:
     return centred
 
 
-def _large_enough(
+def large_enough(
     data: ImageData, estimator: MutualInformationEstimator, policy: str, notes: list[str]
 ) -> ImageData:
     """Return the data without classes that the estimator cannot take, or raise."""

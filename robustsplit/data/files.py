@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def from_npz(path: str | Path) -> ImageData:
     with _npz(path) as file:
         inputs, labels = _npz_array(file, INPUT_KEYS, path), _npz_array(file, LABEL_KEYS, path)
         classes = tuple(map(str, file["classes"])) if "classes" in file.files else ()
-    return ImageData(_from_bytes(inputs), torch.as_tensor(labels), classes, Path(path).stem)
+    return ImageData(_from_bytes(inputs), as_tensor(labels), classes, Path(path).stem)
 
 
 def splits_from_npz(path: str | Path, *, seed: int = 0) -> DataSplits:
@@ -70,7 +71,7 @@ def splits_from_npz(path: str | Path, *, seed: int = 0) -> DataSplits:
                         (f"{k}_{alias}" for k in LABEL_KEYS if f"{k}_{alias}" in names), ""
                     )
                     if x_key in names and y_key:
-                        found[part] = (_from_bytes(file[x_key]), torch.as_tensor(file[y_key]))
+                        found[part] = (_from_bytes(file[x_key]), as_tensor(file[y_key]))
         classes = tuple(map(str, file["classes"])) if "classes" in names else ()
     if not found:
         return split(from_npz(path), seed=seed)
@@ -167,6 +168,8 @@ def splits_from_folder(
 def _npz(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"No file {path}. Pass an npz file with the arrays x and y.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no npz file, or a damaged one. Write it with numpy.savez.")
     return np.load(path, allow_pickle=False)
 
 
@@ -190,7 +193,15 @@ def _read_image(path: Path, size: int | None, grayscale: bool) -> Tensor:
     from PIL import Image
 
     with Image.open(path) as opened:
-        image = opened.convert("L" if grayscale else "RGB")
+        if opened.mode in ("I", "F"):
+            raise ValueError(
+                f"{path} has 32-bit pixels, whose range is not known. Save it with 8 or 16 bits."
+            )
+        shallow: Image.Image = opened
+        if opened.mode.startswith("I;16"):  # `convert` would cut off at 255, not scale
+            deep = np.asarray(opened).astype(np.float64)
+            shallow = Image.fromarray(np.round(deep / 257).astype(np.uint8))
+        image = shallow.convert("L" if grayscale else "RGB")
     if size is not None:
         scale = size / min(image.size)
         wide, high = (max(size, round(side * scale)) for side in image.size)

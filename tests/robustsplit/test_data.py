@@ -202,3 +202,35 @@ def test_bytes_float64_and_black_and_white(tmp_path):
         as_image_data(torch.full((2, 3), 200, dtype=torch.uint8), [0, 1])
     np.savez(tmp_path / "ink.npz", x=np.eye(4, dtype=np.uint8)[:, None], y=[0, 1, 0, 1])
     assert float(from_npz(tmp_path / "ink.npz").inputs.max()) == 1.0
+
+
+@pytest.mark.parametrize("grayscale", [True, False])
+def test_sixteen_bit_images_are_scaled_and_not_cut_off(tmp_path, grayscale):
+    from PIL import Image
+
+    (tmp_path / "cat").mkdir()
+    pixels = np.arange(16, dtype=np.uint16).reshape(4, 4) * 4369  # 0 to 65535
+    Image.fromarray(pixels).save(tmp_path / "cat" / "a.png")
+    found = from_folder(tmp_path, grayscale=grayscale).inputs
+    assert found.shape[1] == (1 if grayscale else 3)
+    assert np.allclose(found[0].numpy(), pixels / 65535, atol=1 / 255)
+
+
+def test_images_of_unknown_range_are_refused(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "cat").mkdir()
+    Image.fromarray(np.full((4, 4), 0.5, dtype=np.float32)).save(tmp_path / "cat" / "a.tiff")
+    with pytest.raises(ValueError, match="32-bit pixels"):
+        from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("read", [from_npz, splits_from_npz])
+def test_npz_files_of_the_wrong_kind_say_so(tmp_path, read):
+    path = tmp_path / "data.npz"
+    path.write_text("hello")
+    with pytest.raises(ValueError, match="is no npz file, or a damaged one"):
+        read(path)
+    np.savez(path, x=np.zeros((2, 1, 2, 2)), y=np.array(["cat", "dog"]))
+    with pytest.raises(TypeError, match="must be numbers, got dtype <U3"):
+        read(path)

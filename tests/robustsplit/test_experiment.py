@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from robustsplit.config import ConfigError, load, parse
-from robustsplit.experiment import Experiment, check
+from robustsplit.experiment import Experiment, check, load_data
 from robustsplit.findings import Findings
 from robustsplit.io import Store, strict_json
 from robustsplit.records import read_rho_csv
@@ -299,3 +300,56 @@ def wait_for(path, process, timeout=280):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.002)
+
+
+def test_fewer_images_keep_the_shares_of_the_classes(tmp_path):
+    labels = np.repeat([0, 1, 2], [60, 30, 30])  # sorted by class, as a folder is
+    inputs = np.random.default_rng(0).random((120, 1, 2, 2), dtype=np.float32)
+    arrays = {f"x_{part}": inputs for part in ("train", "val", "test")}
+    arrays |= {f"y_{part}": labels for part in ("train", "val", "test")}
+    np.savez(tmp_path / "sorted.npz", **arrays)
+    table = {"source": "npz", "path": str(tmp_path / "sorted.npz"), "max_train": 40, "max_test": 8}
+    data = load_data(parse({"data": table}))
+    assert list(data.train.counts.values()) == [20, 10, 10]
+    assert list(data.validation.counts.values()) == [4, 2, 2]
+    assert torch.equal(data.train.inputs[:20], torch.from_numpy(inputs[:20]))
+
+
+def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():
+    cut = {"split": {"last": [1]}}
+    with pytest.raises(ConfigError, match=r"`algorithm1.epochs` must be at least 1"):
+        check(parse({**cut, "algorithm1": {"epochs": 0}}))
+    for text in ("algorithm1.lr=nan", "algorithm1.tolerance=inf", "robust.weight_decay=nan"):
+        with pytest.raises(ConfigError, match="must be a finite number"):
+            parse(cut, overrides=[text])
+
+
+@pytest.mark.parametrize("text", ["split.last=[2, 2]", "split.at=['3']"])
+def test_the_same_cut_twice_is_refused(study, tmp_path, text):
+    with pytest.raises(ConfigError, match="are the same, the last 2 weight layers"):
+        Experiment.create(load(study, [text]), tmp_path / "run").run()
+
+
+@pytest.mark.parametrize("text", ["mi.max_per_class=2", "data.max_test=6"])
+def test_too_few_test_images_are_said_before_any_training(study, tmp_path, text):
+    with pytest.raises(ValueError, match="at least 5 inputs in each class"):
+        Experiment.create(load(study, [text]), tmp_path / "run").run()
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_weights_that_changed_are_refused_at_resume(study, finished, tmp_path):
+    weights = tmp_path / "own.safetensors"
+    state = Store(finished[0] / "checkpoints").load("regular/state")["tensors"]
+    state = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+    save_file(state, weights)
+    config = load(study, [f"model.weights='{weights.as_posix()}'"])
+    Experiment.create(config, tmp_path / "run").run()
+    save_file({name: value + 1 for name, value in state.items()}, weights)
+    with pytest.raises(ValueError, match="The weights changed since this run began"):
+        Experiment.open(tmp_path / "run").run()
+
+
+def test_missing_weights_are_said_before_any_training(study, tmp_path):
+    with pytest.raises(FileNotFoundError, match="No weights file nope"):
+        Experiment.create(load(study, ["model.robust_weights=nope.pt"]), tmp_path / "run").run()
+    assert not (tmp_path / "run" / "checkpoints").exists()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from robustsplit import cli
 from robustsplit.cli import main
 from robustsplit.loading import build_model, load_factory, load_weights
 from tests.robustsplit.tiny import images, write_study
@@ -234,3 +235,9 @@ def test_weights_that_do_not_fit_are_explained(user, tmp_path):
     (tmp_path / "cut.safetensors").write_bytes((user / "w.safetensors").read_bytes()[:-9])
     with pytest.raises(ValueError, match="damaged or no safetensors"):
         load_weights(model, tmp_path / "cut.safetensors")
+
+
+@pytest.mark.parametrize("name", ["torch", "safetensors.torch", "PIL"])
+def test_a_missing_extra_comes_with_its_pip_line(name, capsys):
+    assert cli._explain(ModuleNotFoundError(f"No module named {name!r}", name=name)) == 2
+    assert 'pip install "robustsplit[torch]"' in capsys.readouterr().err
