@@ -168,6 +168,8 @@ def rho(
     ):
         if value not in known:
             raise ValueError(unknown(name, value, known))
+    if out is not None and out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file; --out takes a folder. Choose another.")
     if out is not None and (out / "config.toml").exists():
         raise FileExistsError(f"{out} is the run directory of a study. Choose another --out.")
     findings = profile_model(

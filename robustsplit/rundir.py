@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from robustsplit.config import Config, differences, load
-from robustsplit.io import write_json, write_text
+from robustsplit.io import exclusive, write_json, write_text
 
 __all__ = ["RunDirectory"]
 
 PACKAGES = ("robustsplit", "torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn")
+#: All that a start leaves which was refused before it computed anything.
+BEGUN = {"config.toml", "environment.json", "metrics.jsonl", "checkpoints"}
 #: What must be the same for a resumed run to end in the same numbers.
 FIXED = ("data", "network", "weights")
 
@@ -43,15 +45,21 @@ class RunDirectory:
     def create(cls, path: Path, config: Config) -> RunDirectory:
         """Begin a run in a new or empty folder.
 
+        A start that was refused before it computed anything, say for a wrong path, leaves the
+        folder free for the next.
+
         Raises:
             FileExistsError: When the folder holds anything already; the message says whether it is
                 this study, another one (and where they differ), or something else.
+            BlockingIOError: When another process is at work in it.
         """
         path = Path(path)
         if config.threads == 0:
             config = config.with_threads(os.cpu_count() or 1)
         if path.exists():
             _refuse_taken(path, config)
+            with exclusive(path):
+                (path / "environment.json").unlink(missing_ok=True)
         write_text(path / "config.toml", config.to_toml())
         return cls(path, config)
 
@@ -133,6 +141,12 @@ def versions(packages: tuple[str, ...]) -> Mapping[str, str]:
     return found
 
 
+def _only_begun(path: Path) -> bool:
+    """Return whether a run was begun here and refused, before anything was computed."""
+    left = {entry.name for entry in path.iterdir() if not entry.name.startswith(".")}
+    return left <= BEGUN and next(path.rglob("*.safetensors"), None) is None
+
+
 def _refuse_taken(path: Path, config: Config) -> None:
     if not path.is_dir():
         raise FileExistsError(f"{path} is a file; choose another folder with --out.")
@@ -143,6 +157,8 @@ def _refuse_taken(path: Path, config: Config) -> None:
             f"{path} exists and is no run directory (it has no config.toml). Choose another with "
             "--out."
         )
+    if _only_begun(path):
+        return
     there = RunDirectory.open(path)
     changed = differences(there.config, config)
     if not changed:

@@ -122,6 +122,11 @@ def connectivity(
     if max_per_class is not None:
         data = data.at_most(max_per_class, seed=derive_seed(seed, "connectivity/subset"))
     data = large_enough(data, estimator, small_classes, notes)
+    if sum(count > 0 for count in data.counts.values()) == 1:
+        notes.append(
+            f"All {len(data)} inputs are of one class: rho is that class's alone, and an accuracy "
+            "on them says nothing."
+        )
     if fresh:
         at = derive_seed(seed, "connectivity/attack")
         data = perturbed(model, data, attack, batch_size=batch_size, seed=at)

@@ -155,6 +155,12 @@ def fit(
     train, attack = as_image_data(train), None if attack is None else as_attack(attack)
     validation = None if validation is None else as_image_data(validation)
     check_logits(model, *(part for part in (train, validation) if part is not None))
+    present = [name for name, count in train.counts.items() if count]
+    if len(present) < 2:
+        raise ValueError(
+            f"Training needs two classes or more, and all {len(train)} training inputs have the "
+            f"label {present[0]!r}. Check the labels: nothing could be learned."
+        )
     chosen = _trainable(model) if parameters is None else list(parameters)
     optimizer = build_optimizer(chosen, recipe)
     settings = {"recipe": asdict(recipe), "seed": seed, "attack": as_attack(attack).describe()}

@@ -234,3 +234,11 @@ def test_loaders_double_precision_and_mixed_modes():
 def test_labels_outside_the_logits_are_named_before_the_attack():
     with pytest.raises(ValueError, match="Got label 3, but the model has 2 classes"):
         connectivity(small_cnn(classes=2, width=4), images(80), attack=FGSM(eps=0.1), **QUICK)
+
+
+def test_one_class_is_noted():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+    data = (torch.rand(40, 4), torch.zeros(40, dtype=torch.long))
+    profile = connectivity(model, data, cross_check=None, n_permutations=5, released=False)
+    assert any("of one class" in note for note in profile.settings["notes"])

@@ -170,6 +170,14 @@ def test_a_damaged_checkpoint_is_done_again_with_a_warning(study, finished, tmp_
     assert (folder / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
 
 
+def test_a_start_that_was_refused_leaves_its_folder_free(study, tmp_path):
+    wrong = load(study, ["data.source=npz", "data.path=nowhere.npz"])
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
+        Experiment.create(wrong, tmp_path / "run").run()
+    again = Experiment.create(load(study), tmp_path / "run")
+    assert load(tmp_path / "run" / "config.toml") == again.directory.config
+
+
 def test_another_configuration_is_refused_and_nothing_is_touched(study, finished):
     folder, _ = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}

@@ -231,3 +231,9 @@ def test_rounding_beyond_the_bounds_is_taken_back(data):
 
     found = perturbed(network(), data, careless)
     assert float(found.inputs.max()) == 1.0
+
+
+def test_one_class_is_refused():
+    images = ImageData(torch.rand(6, 4), torch.ones(6, dtype=torch.long), ("a", "b"), "one class")
+    with pytest.raises(ValueError, match=r"two classes or more, and all 6 .* label 'b'"):
+        fit(nn.Linear(4, 2), images, recipe=Recipe(epochs=1))
