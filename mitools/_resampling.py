@@ -123,23 +123,14 @@ def thinned_estimates(
     """
     if any(len(part.x) // divisor < estimator.minimum_samples() for part in parts):
         return np.empty(0)
-    try:
-        return _thinned(estimator, parts, divisor, repeats, generator)
-    except ValueError:  # all the samples were enough, so these are too few for their width
-        return np.empty(0)
-
-
-def _thinned(
-    estimator: MutualInformationEstimator,
-    parts: Sequence[Part],
-    divisor: int,
-    repeats: int,
-    generator: np.random.Generator,
-) -> Matrix:
     estimates = np.zeros(repeats)
     for part in parts:
         n = len(part.x)
         for repeat in range(repeats):
             rows = np.sort(generator.choice(n, size=n // divisor, replace=False))
-            estimates[repeat] += part.share * estimator._estimate(part.x[rows], part.y[rows])[0]
+            try:
+                thinned, _ = estimator._estimate(part.x[rows], part.y[rows])
+            except ValueError:  # all the samples were enough: these are too few for their width
+                return np.empty(0)
+            estimates[repeat] += part.share * thinned
     return estimates
