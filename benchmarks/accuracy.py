@@ -223,6 +223,13 @@ def mean(rows, key):
 
 def write(path, rows):
     """Write the rows with what they were measured with."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(described() | {"rows": rows}, indent=1) + "\n")
+    print(f"wrote {path}")
+
+
+def described():
+    """Return the machine, the versions and the commit."""
     packages = ("mitools", "robustsplit", "numpy", "scipy", "numba", "scikit-learn", "ennemi")
     versions = {}
     for package in (*packages, "npeet", "frites"):
@@ -233,16 +240,12 @@ def write(path, rows):
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT
     ).stdout.strip()
-    record = {
+    return {
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         "python": platform.python_version(),
         "versions": versions,
         "commit": commit,
-        "rows": rows,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -171,6 +171,12 @@ class Reduced(MutualInformationEstimator):
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         return self.estimator._estimate(*self._sides(x, y))
 
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        return self.estimator._bias_rate(
+            min(d_x, self.reduction.n_components),
+            min(d_y, (self.reduction_y or self.reduction).n_components),
+        )
+
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         return self.estimator._permuted(*self._sides(x, y), permutations)
 
