@@ -207,11 +207,9 @@ def test_copies_are_no_parts_and_shared_inputs_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         DataSplits(train, validation, test)
-    with pytest.raises(
-        ValueError, match="40 of the 40 different inputs of the validation part are in"
-    ):
+    with pytest.raises(ValueError, match="40 of the 40 different inputs of the validation part"):
         DataSplits(train, validation, validation)
-    with pytest.raises(ValueError, match="30 of the 40 .* the test part are in the train part"):
+    with pytest.raises(ValueError, match="30 of the 40 different inputs of the test part"):
         DataSplits(train, validation, joined(train.take(torch.arange(30)), toy(10, seed=4)))
     leaking = joined(test, train.take(torch.arange(3)))
     with pytest.warns(UserWarning, match="3 of the 43 different inputs of the test part"):
