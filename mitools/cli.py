@@ -44,6 +44,13 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="Shuffled pairings of the null.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first row of a CSV holds names; a guess if not given.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -75,13 +82,14 @@ def estimate(
     ] = False,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    header: Header = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate I(X; Y), or I(X; Y | Z) with --given, in nats and bits."""
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given)
+    columns, labels = _read(file, x, y, given, header)
     if assess:
         _assess(columns, labels, chosen, permutations, seed, as_json)
         return
@@ -98,13 +106,14 @@ def assess(
     estimator: Chosen = "ksg",
     permutations: Permutations = 100,
     seed: Seed = 0,
+    header: Header = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate I(X; Y) and say how far to trust it: null, ceiling, spread, verdict."""
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given)
+    columns, labels = _read(file, x, y, given, header)
     _assess(columns, labels, chosen, permutations, seed, as_json)
 
 
@@ -121,6 +130,7 @@ def compare(
         int, typer.Option("--permutations", help="Shuffled pairings for each.")
     ] = 20,
     seed: Seed = 0,
+    header: Header = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw them into this file.")
     ] = None,
@@ -130,7 +140,7 @@ def compare(
     import mitools
 
     chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
-    columns, labels = _read(file, x, y, given)
+    columns, labels = _read(file, x, y, given, header)
     result = mitools.compare(
         *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
     )
@@ -150,6 +160,7 @@ def matrix(
     ] = None,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    header: Header = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Start of the files' names; FILE-mi if not given.")
     ] = None,
@@ -159,7 +170,7 @@ def matrix(
     from mitools.tables import read_table
 
     chosen = None if estimator is None else mitools.parse_estimator(estimator)
-    table = read_table(file)
+    table = read_table(file, header)
     prefix = str(file.with_suffix("")) + "-mi" if out is None else out
     names = table.names if columns is None else table.select(columns)
     sides = [table.labels(name) for name in names]
@@ -272,10 +283,12 @@ def _numbers(option: str, text: str) -> list[int]:
         raise ValueError(f"{option} must be whole numbers with commas, got {text!r}.") from None
 
 
-def _read(file: Path, x: str, y: str, given: str | None) -> tuple[tuple[Any, Any], Any]:
+def _read(
+    file: Path, x: str, y: str, given: str | None, header: bool | None
+) -> tuple[tuple[Any, Any], Any]:
     from mitools.tables import read_table
 
-    table = read_table(file)
+    table = read_table(file, header)
     return (table.columns(x), table.columns(y)), None if given is None else table.labels(given)
 
 

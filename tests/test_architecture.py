@@ -15,7 +15,10 @@ ORDER = (
     {"data", "zoo", "results"},
     {"training"},
     {"analysis", "theory"},
-    {"config", "io", "plot", "report", "experiment", "cli"},
+    {"config", "io", "plot", "records", "loading", "progress", "threads"},
+    {"rundir", "findings", "conclusions", "report", "outputs"},
+    {"experiment", "profiling", "options"},
+    {"cli"},
 )
 
 

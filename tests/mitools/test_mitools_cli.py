@@ -243,3 +243,16 @@ def test_mistakes_with_tables_are_one_line_too(here, case):
     assert message in err
     assert err.startswith("mitools: ")
     assert err.count("\n") == 1
+
+
+def test_the_first_row_is_what_is_said_of_it(folder, here):
+    np.savetxt(folder / "bare.csv", np.column_stack([X, Y]), delimiter=",")
+    command = ["estimate", "bare.csv", "--x", "0", "--y", "1", "--json"]
+    code, out, err = here(*command)
+    assert (code, json.loads(out)["n_samples"]) == (0, 300)
+    assert "taken for data" in err
+    assert err.count("\n") == 1
+    code, out, err = here(*command, "--no-header")
+    assert (code, json.loads(out)["n_samples"], err) == (0, 300, "")
+    code, out, err = here(*command, "--header")
+    assert (code, json.loads(out)["n_samples"], err) == (0, 299, "")
