@@ -213,7 +213,7 @@ def assess(
     """
     estimator = as_estimator(estimator)
     _check_settings(n_permutations, n_halves, confidence, cross_check)
-    x, y = paired_samples(x, y)
+    x, y = paired_samples(x, y, given=given)
     parts = split_by_label(x, y, given)
     estimate = estimate_parts(parts, estimator)
     second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
