@@ -1,8 +1,8 @@
 """Many pairings of the same two sides in one call: an ensemble's members, permutations, shuffles.
 
 One kernel joins the sides' codes, sorts them and walks the tree of cells, member by member and
-pairing by pairing, in a fixed order and serially: the result does not depend on threads. Estimates,
-permutations and shuffles share it, because compiling it takes seconds.
+pairing by pairing, in a fixed order and serially: the result does not depend on threads.
+Estimates, permutations and shuffles share it, because compiling it takes seconds.
 """
 
 from __future__ import annotations
