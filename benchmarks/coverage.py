@@ -7,6 +7,7 @@ truth, the largest relative error, and how many are off by more than 25 %. A tab
 """
 
 import argparse
+import json
 import os
 import time
 import warnings
@@ -19,31 +20,16 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import numpy as np  # noqa: E402 - after the number of threads
-from accuracy import ROOT, write  # noqa: E402
+from accuracy import ROOT, environment  # noqa: E402
 from scipy.special import digamma, gammaln  # noqa: E402
-from suites import (  # noqa: E402
-    Task,
-    changed_normal,
-    clusters,
-    concentric,
-    entropy_on_grid,
-    inliers,
-    letters,
-    mixed,
-    normal_density,
-    product,
-    ring,
-    shared_scale,
-    sine,
-    skewed,
-    turned,
-    two_balls,
-    x_shape,
-)
 
-from mitools import EDGE, KSG, Labels, Verdict, assess  # noqa: E402
+from mitools import EDGE, KSG, Auto, Labels, Verdict, assess  # noqa: E402
 from mitools.distributions import AdditiveUniform, Circular  # noqa: E402
-from mitools.estimators.auto import Auto  # noqa: E402
+from mitools.tasks import Task, suite  # noqa: E402
+from mitools.tasks.bend import turned  # noqa: E402
+from mitools.tasks.fresh import sine, skewed  # noqa: E402
+from mitools.tasks.mixtures import changed_normal  # noqa: E402
+from mitools.tasks.truths import entropy_on_grid, normal_density  # noqa: E402
 
 ESTIMATORS = {"KSG": KSG(), "EDGE": EDGE(), "Auto": Auto(), "Labels": Labels()}
 
@@ -63,6 +49,11 @@ class Setting(NamedTuple):
     task: Task
     n: int
     estimator: str
+
+
+def of_suite(name, task):
+    """Return one task of a suite of mitools."""
+    return next(each for each in suite(name) if each.name == task)
 
 
 def normal(r, d, pairs=1):
@@ -175,10 +166,10 @@ PLAIN = [
     cauchy(0.5),
     sine(6.0, 0.3),
     replace(sine(20.0, 0.3), name="fast sine 1+1"),
-    ring(),
+    of_suite("fresh", "ring 1+1"),
     scaled_noise(),
-    mixed("X 1+1", x_shape()),
-    mixed("AI 1+1", letters()),
+    of_suite("bend", "X 1+1"),
+    of_suite("bend", "AI 1+1"),
 ]
 WIDER = [
     normal(0.3, 3),
@@ -191,13 +182,9 @@ WIDER = [
     normal(0.5, 10, 10),
     student(0.3, 2, 3),
     changed_normal("spiral r=0.8 3+3", [0.8] * 2, 3, 3, turned(0.5)),
-    product(0.5, 2),
-    shared_scale(1),
-    shared_scale(6),
-    clusters(2, 6, 2.0),
-    mixed("galaxy 2+1", two_balls(), turned(0.5)),
-    mixed("concentric 3+1", concentric(3, 5)),
-    mixed("inliers 3+3", inliers(3, (0.8, 0.8), 0.2)),
+    *(of_suite("fresh", name) for name in ("product 2+1", "shared scale 1+1", "6 clusters 2+2")),
+    *(of_suite("bend", name) for name in ("galaxy 2+1", "concentric 3+1", "inliers 3+3")),
+    of_suite("fresh", "shared scale 6+6"),
     changed_normal("skewed 10+10", [0.7, 0.6, 0.5, 0.4], 10, 10, skewed, skewed),
 ]
 LABELLED = [classes(2, 1.0, 1), classes(2, 3.0, 1), classes(2, 2.0, 10), classes(10, 1.5, 3)]
@@ -233,7 +220,9 @@ def main():
             rows.append(row(setting, truth, found) | {"seconds": time.perf_counter() - start})
             print(line(rows[-1]), flush=True)
     print(summary(rows))
-    write(arguments.output, rows)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(environment() | {"rows": rows}, indent=1) + "\n")
+    print(f"wrote {arguments.output}")
 
 
 def parsed():

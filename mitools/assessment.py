@@ -226,7 +226,7 @@ def assess(
     check_whole("seed", seed, 0)
     n_workers(n_jobs)
     frames = x, y
-    x, y = paired_samples(x, y)
+    x, y = paired_samples(x, y, given=given)
     names = [column_names(*each) for each in zip(frames, (x.shape[1], y.shape[1]), strict=True)]
     parts = split_by_label(x, y, given)
     estimate = estimate_parts(parts, estimator)

@@ -241,6 +241,7 @@ class MutualInformationEstimator(ABC):
             raise ValueError(
                 f"{self} needs at least {needed} samples{where}, got {len(x)}. Pass more samples"
                 + (", or merge or drop small labels." if where else ", or lower its settings.")
+                + _sideways(x, y)
             )
         value, stats = self._estimate(x, y)
         entropy = float(stats.pop("entropy", np.inf))
@@ -253,3 +254,13 @@ class MutualInformationEstimator(ABC):
             stats=stats,
             entropy=entropy,
         )
+
+
+def _sideways(x: Matrix, y: Matrix) -> str:
+    """Return a hint where so few rows may be the columns of data that lie on their side."""
+    if max(x.shape[1], y.shape[1]) <= len(x):
+        return ""
+    return (
+        f" Rows are samples: shapes {x.shape} and {y.shape} are {len(x)} samples. If the data lie "
+        "on their side, pass `x.T` and `y.T`."
+    )
