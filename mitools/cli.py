@@ -1,4 +1,4 @@
-"""The command `mitools`: mutual information between columns of a file."""
+"""The command `mitools`: mutual information between columns of a file, and benchmark tasks."""
 
 from __future__ import annotations
 
@@ -200,6 +200,87 @@ def matrix(
     shown = found.pairs().head(SHOWN)[["x", "y", "nats", "p_value", "dependent"]]
     typer.echo(f"{found}\n{shown.to_string(index=False, float_format='%.3f')}")
     typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
+
+
+@app.command()
+def tasks(
+    suite: Annotated[
+        str | None, typer.Option("--suite", help='Suites, with commas: "bmi40,bend"; see --list.')
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option("--estimator", help='Estimators, with commas: "ksg:k=3,edge,auto".')
+    ] = "ksg",
+    n: Annotated[
+        str, typer.Option("--n", help='Pairs to draw, with commas: "1000,5000".')
+    ] = "1000",
+    seeds: Annotated[int, typer.Option("--seeds", help="Samples of each size.")] = 1,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Saved tasks: manifest.csv and npz files.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write every estimate: .json or .csv.")
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Show the suites, or the tasks of --suite, and leave.")
+    ] = False,
+) -> None:
+    """Run estimators on tasks of known mutual information, and show how far off they are."""
+    import mitools.tasks
+
+    if listed and suite is None and folder is None:
+        about = [f"{name:<13}{text}" for name, text in mitools.tasks.SUITES.items()]
+        typer.echo("\n".join(about))
+        return
+    chosen = _suites(suite, folder)
+    if listed:
+        shown = [
+            f"{name:<13}{task.name:<48}{task.mutual_information:>8.4f}  {task.source}"
+            for name, members in chosen.items()
+            for task in members
+        ]
+        typer.echo("\n".join(shown))
+        return
+    if out is not None and out.suffix not in (".json", ".csv"):
+        raise ValueError(f"--out must end in .json or .csv, got {out.name!r}.")
+    from tqdm import tqdm
+
+    with tqdm(unit="estimate", disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        scores = mitools.tasks.run_tasks(
+            chosen, _several(estimator), n=_numbers("--n", n), seeds=seeds, progress=progress
+        )
+    typer.echo(str(scores))
+    if out is not None:
+        scores.save(out, mitools=mitools.__version__)
+        typer.echo(f"Written: {out}")
+
+
+def _suites(suite: str | None, folder: Path | None) -> dict[str, Any]:
+    """Return the tasks asked for by suite; all of a folder if none is named."""
+    import mitools.tasks
+    from mitools.messages import unknown
+
+    saved = None if folder is None else mitools.tasks.saved_tasks(folder)
+    if suite is None:
+        return {"bmi40": mitools.tasks.suite("bmi40")} if saved is None else saved
+    names = [name.strip() for name in suite.split(",") if name.strip()]
+    if saved is None:
+        return {name: mitools.tasks.suite(name) for name in names}
+    for name in names:
+        if name not in saved:
+            raise ValueError(unknown(f"suite of {folder}", name, saved))
+    return {name: saved[name] for name in names}
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(item) for item in text.split(",") if item.strip()]
+    except ValueError:
+        raise ValueError(f"{option} must be whole numbers with commas, got {text!r}.") from None
 
 
 def _read(

@@ -26,8 +26,9 @@ def python(code):
         "import mitools",
         "import mitools, numpy as np; r = np.random.default_rng(0); x = r.normal(size=(50, 2));"
         "mitools.assess(x, x[::-1], estimator=mitools.KSG(), n_permutations=2, n_halves=2)",
+        "from mitools.tasks import run_tasks; str(run_tasks('bend', 'ksg', n=50))",
     ],
-    ids=["import", "assess"],
+    ids=["import", "assess", "tasks"],
 )
 def test_nothing_heavy_is_imported(code):
     loaded = python(f"{code}\nimport sys; print([m for m in {HEAVY} if m in sys.modules])")

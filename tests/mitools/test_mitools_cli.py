@@ -11,6 +11,7 @@ import pytest
 from mitools import EDGE, KSG, __version__, assess, mutual_information
 from mitools.cli import main
 from mitools.distributions import ClassCorrelation
+from mitools.tasks import SUITES, suite
 
 X, Y, Z = ClassCorrelation().sample_labelled(300, seed=0)
 
@@ -178,7 +179,48 @@ def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
     assert pairs["p_value"].between(1 / 21, 1).all()
 
 
+def test_tasks_shows_errors_and_writes_them(folder):
+    command = ["tasks", "--suite", "bend", "--estimator", "ksg:k=3,variant=2,copula"]
+    result = mitools(
+        folder, *command, "--n", "100,200", "--seeds", "2", "--out", "out/scores.json"
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "bend, n = 100, mean of 2 samples a task; nats"
+    assert lines[-1] == "Written: out/scores.json"
+    assert sum(line.startswith("mean absolute error") for line in lines) == 2
+    record = json.loads((folder / "out" / "scores.json").read_text())
+    first = record["rows"][0]
+    sample = suite("bend")[0].sample(100, seed=0)
+    assert first["value"] == KSG(k=3, variant=2).estimate(*sample).value
+    assert first["error"] == first["value"] - suite("bend")[0].mutual_information
+    assert len(record["rows"]) == 10 * 2 * 2 * 2
+
+
+def test_tasks_lists_suites_and_their_truths(here):
+    assert [line.split()[0] for line in here("tasks", "--list")[1].splitlines()] == list(SUITES)
+    listed = here("tasks", "--list", "--suite", "bend,independent")[1].splitlines()
+    assert len(listed) == 18
+    assert "0.4086" in listed[0]
+
+
+def test_tasks_reads_saved_ones(here, folder):
+    (folder / "saved").mkdir()
+    np.savez(folder / "saved" / "a.npz", x=X, y=Y)
+    manifest = "suite,task_id,file,mi_nats\nmine,first,a.npz,0.5\n"
+    (folder / "saved" / "manifest.csv").write_text(manifest)
+    code, out, _ = here("tasks", "--folder", "saved", "--n", "300", "--out", "scores.csv")
+    assert code == 0
+    assert out.startswith("mine, n = 300, one sample")
+    value = pd.read_csv(folder / "scores.csv").loc[0, "value"]
+    assert value == pytest.approx(mutual_information(X, Y, estimator=KSG()).value, abs=1e-9)
+
+
 MISTAKES = {
+    "suite": (["tasks", "--suite", "bent"], "No suite named 'bent'. Did you mean 'bend'"),
+    "saved": (["tasks", "--folder", "."], "There is no manifest.csv"),
+    "n": (["tasks", "--n", "many"], "--n must be whole numbers with commas, got 'many'"),
+    "out": (["tasks", "--out", "scores.txt"], "--out must end in .json or .csv"),
     "one column": (["matrix", "data.csv", "--columns", "x"], "at least 2 columns, got 1"),
     "a gap": (["matrix", "gap.csv"], "`x` has NaN in 1 of 300 rows"),
     "unit": (["matrix", "data.csv", "--estimator", "geometric"], "is not in nats"),
