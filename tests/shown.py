@@ -1,7 +1,7 @@
 """The pages' blocks as a script that fails where the page shows what the code does not say.
 
-Two forms are checked: `print(...)  # -> text` on one line, and a block marked `text` that follows a
-block of code, which shows all that the block printed ("..." stands for what is left out).
+Two forms are checked: `print(...)  # -> text` on one line, and a block marked `text` that follows
+a block of code and shows all that it printed ("..." stands for what is left out).
 """
 
 import contextlib
