@@ -20,7 +20,7 @@ from mitools._kernels.counts import (
     table_at_depth,
     terms_of,
 )
-from mitools._kernels.pairings import ensemble_codes, ensemble_information, paired_information
+from mitools._kernels.pairings import ensemble_codes, paired_information
 from mitools.hashing import Grid, Side
 
 __all__ = ["Block", "Counted", "Placed", "Table", "logarithms"]
@@ -34,6 +34,8 @@ Table = tuple[NDArray[np.uint64], Integers]
 STORED = 1 << 16
 #: Up to this many samples, cells are described for every member, beyond for the first.
 DESCRIBED = 1 << 14
+#: Up to this many samples, all members are hashed at once; beyond, memory would grow with them.
+TOGETHER = 1 << 17
 
 
 class Placed(NamedTuple):
@@ -131,25 +133,24 @@ class Block:
 
     def counted(self, x: Matrix, y: Matrix, ks: Integers) -> Counted:
         """Count rows, and return what the counts say; the same as `recount` of `count`."""
-        n, steps = len(x), self.grids[0].steps
-        scales, shifts, orders = self._hashes()
-        raw, described, *margins = ensemble_information(
-            *self._coordinates(x, y),
-            scales,
-            *shifts,
-            orders,
-            np.empty((2, n), self.dtype(steps)),
-            self.bits(steps),
-            self.low_bits(steps),
-            self.interleaved,
-            self.steps(steps),
-            self.sizes(steps),
-            logarithms(self.discrete),
-            ks,
-            self._level(n, steps),
-            len(self.grids) if n <= DESCRIBED else 1,
+        n, coordinates = len(x), self._coordinates(x, y)
+        together = np.arange(n)[None]
+        groups = [self.grids] if n <= TOGETHER else [(grid,) for grid in self.grids]
+        raw, described, first, second = [], [], [], []
+        for group in groups:
+            placed = replace(self, grids=group)._place(coordinates)
+            shown = (len(group) if n <= DESCRIBED else 1) if group is groups[0] else 0
+            values, tables = self._paired(placed, together, False, ks, n, shown)
+            raw.append(values[:, 0])
+            described.append(tables)
+            first.append(placed.first_margins)
+            second.append(placed.second_margins)
+        return Counted(
+            np.concatenate(raw),
+            self._in_order(np.concatenate(described)),
+            np.concatenate(first),
+            np.concatenate(second),
         )
-        return Counted(raw, self._in_order(described), *margins)
 
     def recount(self, tables: Sequence[Table], n: int, ks: Integers) -> Counted:
         """Return what the counts in tables say, one table per grid."""
@@ -193,12 +194,19 @@ class Block:
 
     def repaired(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
         """Return the mean over members, shape (B, 2), with y re-paired by each row of `orders`."""
+        values, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0)
+        mean: Matrix = values.mean(axis=0)
+        return mean
+
+    def _paired(
+        self, placed: Placed, orders: Integers, inverse: bool, ks: Integers, n: int, shown: int
+    ) -> tuple[Matrix, Matrix]:
         steps = self.grids[0].steps
-        values: Matrix = paired_information(
+        found: tuple[Matrix, Matrix] = paired_information(
             placed.first,
             placed.second,
             orders,
-            self.swapped,
+            inverse,
             placed.first_margins,
             placed.second_margins,
             self.bits(steps),
@@ -207,8 +215,10 @@ class Block:
             self.steps(steps),
             logarithms(self.discrete),
             ks,
+            self._level(n, steps),
+            shown,
         )
-        return values
+        return found
 
     def _coordinates(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """Return the first and the second side's coordinates."""
