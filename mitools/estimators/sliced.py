@@ -89,9 +89,7 @@ class Sliced(MutualInformationEstimator):
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         return self._per_slice(x, y, permutations).mean(axis=1)
 
-    def _per_slice(
-        self, x: Matrix, y: Matrix, permutations: NDArray[np.int64] | None
-    ) -> Matrix:
+    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64] | None) -> Matrix:
         """Return the base estimate of each slice for each pairing, with shape (B, n_slices)."""
         rng = np.random.default_rng(self.seed)
         values = np.empty((1 if permutations is None else len(permutations), self.n_slices))
