@@ -89,7 +89,7 @@ def estimate(
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given, header)
+    columns, labels = _read(file, x, y, given, header, [chosen])
     if assess:
         _assess(columns, labels, chosen, permutations, seed, as_json)
         return
@@ -113,7 +113,7 @@ def assess(
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given, header)
+    columns, labels = _read(file, x, y, given, header, [chosen])
     _assess(columns, labels, chosen, permutations, seed, as_json)
 
 
@@ -140,7 +140,7 @@ def compare(
     import mitools
 
     chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
-    columns, labels = _read(file, x, y, given, header)
+    columns, labels = _read(file, x, y, given, header, chosen)
     result = mitools.compare(
         *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
     )
@@ -284,12 +284,25 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def _read(
-    file: Path, x: str, y: str, given: str | None, header: bool | None
+    file: Path, x: str, y: str, given: str | None, header: bool | None, chosen: list[Any]
 ) -> tuple[tuple[Any, Any], Any]:
     from mitools.tables import read_table
 
     table = read_table(file, header)
-    return (table.columns(x), table.columns(y)), None if given is None else table.labels(given)
+    sides = _side(table, x, chosen), _side(table, y, chosen)
+    return sides, None if given is None else table.labels(given)
+
+
+def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
+    """Return the columns as numbers; a column of text as label numbers, to who knows no order."""
+    from mitools import Labels, PlugIn
+    from mitools._arrays import as_labels
+
+    if len(table.select(wanted)) == 1 and all(isinstance(one, Labels | PlugIn) for one in chosen):
+        column = table.labels(wanted)
+        if column.ndim == 1 and column.dtype.kind not in "iuf":
+            return as_labels(column, len(column))[1]
+    return table.columns(wanted)
 
 
 def _assess(
@@ -324,6 +337,7 @@ def _show(record: dict[str, Any], text: str, as_json: bool) -> None:
 
 
 def _save(axes: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     axes.get_figure().savefig(path, dpi=150)
 
 
