@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mitools._arrays import Matrix, Part
 from mitools.base import check_whole
 
-__all__ = ["check_blocks", "likeness", "orders", "subset_order", "warning"]
+__all__ = ["alike_rows", "check_blocks", "likeness", "orders", "subset_order"]
 
 #: A side is not turned by less than this share of its rows, either way: it would be nearly itself.
 LEAST_TURN = 0.05
@@ -30,6 +30,9 @@ RUNS = 20
 #: Lag-one correlations of both sides from which on rows are said to follow one another, and the
 #: same in standard deviations of those of unordered rows.
 ALIKE, CERTAIN = 0.3, 5.0
+
+#: About so many columns of a side are looked at.
+COLUMNS = 64
 
 
 def check_blocks(blocks: int | None, parts: Sequence[Part]) -> None:
@@ -62,8 +65,11 @@ def orders(
     if blocks is None:
         return generator.permuted(np.tile(rows, (count, 1)), axis=1)
     least = max(1, int(LEAST_TURN * n))
-    turned = [np.roll(rows, -turn) for turn in generator.integers(least, n - least + 1, count)]
-    return np.array([_permuted_runs(order, blocks, generator) for order in turned])
+    found = np.empty((count, n), np.int64)
+    for order in found:  # one after the other: in whatever batches they are asked for, the same
+        turned = np.roll(rows, -generator.integers(least, n - least + 1))
+        order[:] = _permuted_runs(turned, blocks, generator)
+    return found
 
 
 def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -81,8 +87,10 @@ def _permuted_runs(
 
 
 def likeness(side: Matrix) -> float:
-    """Return the largest lag-one correlation of a column, or 0 for chance: 5 / sqrt(n)."""
-    centred = side - side.mean(axis=0)
+    """Return the largest lag-one correlation of a column, or 0 if it may be chance."""
+    side = side[:, :: max(1, side.shape[1] // COLUMNS)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = side - side.mean(axis=0)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         products = np.einsum("ij,ij->j", centred[1:], centred[:-1])
         found = np.abs(products / np.einsum("ij,ij->j", centred, centred))
@@ -90,7 +98,7 @@ def likeness(side: Matrix) -> float:
     return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
 
 
-def warning(parts: Sequence[Part]) -> str:
+def alike_rows(parts: Sequence[Part]) -> str:
     """Return what is to be said of rows that follow one another on both sides; else nothing."""
     alike = [(likeness(part.x), likeness(part.y)) for part in parts]
     share = sum(part.share for part, both in zip(parts, alike, strict=True) if min(both) > 0)

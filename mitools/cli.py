@@ -44,6 +44,10 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="Shuffled pairings of the null.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+Blocks = Annotated[
+    int | None,
+    typer.Option("--blocks", help="For rows in the order of time: 1 keeps it (see `assess`)."),
+]
 Header = Annotated[
     bool | None,
     typer.Option(
@@ -82,6 +86,7 @@ def estimate(
     ] = False,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,7 +96,7 @@ def estimate(
     chosen = mitools.parse_estimator(estimator)
     columns, labels = _read(file, x, y, given, header, [chosen])
     if assess:
-        _assess(columns, labels, chosen, permutations, seed, as_json)
+        _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
         return
     result = mitools.mutual_information(*columns, given=labels, estimator=chosen)
     _show(result.to_dict(), result.summary(), as_json)
@@ -106,6 +111,7 @@ def assess(
     estimator: Chosen = "ksg",
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -114,7 +120,7 @@ def assess(
 
     chosen = mitools.parse_estimator(estimator)
     columns, labels = _read(file, x, y, given, header, [chosen])
-    _assess(columns, labels, chosen, permutations, seed, as_json)
+    _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
 
 
 @app.command()
@@ -306,12 +312,23 @@ def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
 
 
 def _assess(
-    columns: tuple[Any, Any], labels: Any, chosen: Any, permutations: int, seed: int, as_json: bool
+    columns: tuple[Any, Any],
+    labels: Any,
+    chosen: Any,
+    permutations: int,
+    seed: int,
+    blocks: int | None,
+    as_json: bool,
 ) -> None:
     import mitools
 
     assessment = mitools.assess(
-        *columns, given=labels, estimator=chosen, n_permutations=permutations, seed=seed
+        *columns,
+        given=labels,
+        estimator=chosen,
+        n_permutations=permutations,
+        seed=seed,
+        blocks=blocks,
     )
     _show(assessment.to_dict(), str(assessment), as_json)
 
