@@ -252,6 +252,14 @@ class Reduced(MutualInformationEstimator):
             return self._over_folds(self.reduction._folds(_whitened(x), _whitened(y)))
         return self.estimator._estimate(*self._reduced(x, y))
 
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        to_x, to_y = self.sides or (self.reduction, self.reduction)
+        widths = [
+            min(width, int(np.prod(getattr(reduction, "n_components", width))))
+            for width, reduction in ((d_x, to_x), (d_y, to_y))
+        ]
+        return self.estimator._bias_rate(widths[0], widths[1])
+
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row; `CCA` is fitted again each time."""
         if isinstance(self.reduction, CCA):
