@@ -160,6 +160,16 @@ class Reduced(MutualInformationEstimator):
             if not isinstance(value, Reduction) and (name == "reduction" or value is not None):
                 raise TypeError(f"`{name}` must be a reduction such as PCA(4), got {value!r}.")
 
+    @property
+    def unit(self) -> str:
+        """The inner estimator's."""
+        return self.estimator.unit
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the inner estimator's values are."""
+        return self.estimator.comparable
+
     def ceiling(self, n_samples: int) -> float:
         """Return the inner estimator's ceiling."""
         return self.estimator.ceiling(n_samples)
