@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
 
-__all__ = ["POINTS_PER_THREAD", "over_points"]
+__all__ = ["POINTS_PER_THREAD", "one_thread", "over_points"]
 
 #: Fewer points than this per thread are not worth a thread.
 POINTS_PER_THREAD = 2_000
 
 #: Shares per thread: more than one, so that a thread with easy points takes over from the others.
 SHARES = 8
+
+_local = threading.local()
 
 
 def over_points(
@@ -46,11 +50,23 @@ def over_points(
             task.result()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let `over_points` use no other thread: for callers that are one of several workers."""
+    before, _local.alone = getattr(_local, "alone", False), True
+    try:
+        yield
+    finally:
+        _local.alone = before
+
+
 def _configured() -> int:
-    """Return numba's number of threads without starting its pool.
+    """Return numba's number of threads without starting its pool, or 1 within `one_thread`.
 
     `numba.get_num_threads` starts it, and the OpenMP one then resets OpenMP's number of threads
     for the whole process: torch, told to use one thread, would use all from then on.
     """
+    if getattr(_local, "alone", False):
+        return 1
     started = parallel._is_initialized
     return numba.get_num_threads() if started else numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]

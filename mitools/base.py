@@ -227,6 +227,10 @@ class MutualInformationEstimator(ABC):
         """Return the fewest samples the estimator accepts."""
         return 2
 
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return a, where the bias shrinks as n^-a at its slowest: 1/2 at edges and in tails."""
+        return 0.5
+
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
 

@@ -146,6 +146,10 @@ class KSG(MutualInformationEstimator):
         n_x, n_y = self.search.counts(x, y, self._query(x, y), orders)
         return self._value(n_x, n_y), stats
 
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return 2 / d in d joint dimensions, if less: balls of k points have radius n^(-1/d)."""
+        return min(0.5, 2 / (d_x + d_y))
+
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
 
