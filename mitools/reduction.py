@@ -230,6 +230,16 @@ class Reduced(MutualInformationEstimator):
                 raise TypeError(f"`{name}` must be a reduction such as PCA(4), got {value!r}.")
 
     @property
+    def unit(self) -> str:
+        """The inner estimator's."""
+        return self.estimator.unit
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the inner estimator's values are."""
+        return self.estimator.comparable
+
+    @property
     def sides(self) -> tuple[Reduction, Reduction] | None:
         """The reductions of X and of Y; None if one sees both."""
         if isinstance(self.reduction, CCA):

@@ -9,6 +9,7 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``edge``                   ``EDGE()``
 ``edge:semirobust``        ``EDGE.semirobust()``
 ``edge:released=4.4.1``    ``EDGE.released("4.4.1")``
+``plugin:divergence=...``  ``PlugIn(divergence="chi-square")`` for ``chi-square``, and ``edge``
 ``ksg+pca:4``              ``Reduced(KSG(), PCA(4))``
 ``edge+random:6,seed=1``   ``Reduced(EDGE(), RandomProjection(6, seed=1))``
 ``ksg+cca:2``              ``Reduced(KSG(), CCA(2))``

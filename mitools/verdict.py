@@ -244,6 +244,8 @@ def _fullness(evidence: Evidence) -> list[str]:
 
 def _sample_bound(estimate: Estimate) -> float:
     """Return ln n, label-weighted: the order of all that n samples can show (McAllester 2020)."""
+    if estimate.unit != "nats":
+        return math.inf
     parts = estimate.parts.values() or (estimate,)
     return sum(math.log(part.n_samples) * part.n_samples for part in parts) / estimate.n_samples
 

@@ -88,6 +88,7 @@ def paired_information(
     steps: Counts,
     table: Floats,
     occupancies: Counts,
+    ratio_level: int,
     level: int,
     shown: int,
 ) -> tuple[Floats, Floats]:
@@ -107,6 +108,8 @@ def paired_information(
         steps: Depths of the two sides, with shape (2,); 0 for labels.
         table: f, as `nested_information` takes it.
         occupancies: The two k.
+        ratio_level: At which to take the chi-square ratio instead of the two mean log-ratios, or
+            -1 for these.
         level: At which to describe cells.
         shown: How many members to describe, under the first order.
 
@@ -130,21 +133,27 @@ def paired_information(
                 else:
                     joint[i] = first[g, i] | second[g, orders[row, i]]
             codes = sort_codes(joint, other, bits)
-            raw[g, row, 0], raw[g, row, 1] = nested_information(
-                codes,
-                ones,
-                low_bits,
-                interleaved,
-                first_terms,
-                second_terms,
-                max(steps[0], steps[1]),
-                table,
-                occupancies,
-            )
-            if row == 0 and g < shown:
-                seen = table_at_depth(codes, ones, low_bits, interleaved, a, b, steps, level)
-                for i in range(len(seen)):  # an assignment of arrays takes a second to compile
-                    described[g, i] = seen[i]
+            if ratio_level < 0:
+                raw[g, row, 0], raw[g, row, 1] = nested_information(
+                    codes,
+                    ones,
+                    low_bits,
+                    interleaved,
+                    first_terms,
+                    second_terms,
+                    max(steps[0], steps[1]),
+                    table,
+                    occupancies,
+                )
+            for show in range(2):  # one call in the code, which is compiled once
+                if (show and row == 0 and g < shown) or (not show and ratio_level >= 0):
+                    at = level if show else ratio_level
+                    seen = table_at_depth(codes, ones, low_bits, interleaved, a, b, steps, at)
+                    if show:
+                        for i in range(len(seen)):  # assigning arrays takes a second to compile
+                            described[g, i] = seen[i]
+                    else:
+                        raw[g, row, 0] = raw[g, row, 1] = seen[0]
     return raw, described
 
 
@@ -291,6 +300,7 @@ def shuffled_information(
                 steps - coarser,
                 table,
                 occupancies,
+                -1,
                 0,
                 0,
             )
