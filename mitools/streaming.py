@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools.base import Estimate
 from mitools.counts import CountState
 from mitools.estimators.edge import EDGE
+from mitools.hashing import sample_rows
 from mitools.labelled_counts import LabelledCounts
 from mitools.messages import require, unknown
 
@@ -157,18 +157,6 @@ def fit_sample(rows: Chunk, estimator: EDGE) -> Counts:
         return LabelledCounts.fit_hash(x, y, given, estimator)
     except (TypeError, ValueError) as error:
         raise _placed(error, "In the sample of rows that fixes the hash") from error
-
-
-def sample_rows(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return `size` of n row numbers, increasing: one at random from each of `size` equal strips.
-
-    Strips cover drifting data evenly, and a random place in each does not beat with periods.
-    """
-    if size >= n:
-        return np.arange(n)
-    edges = np.arange(size + 1) * n // size
-    inside = np.random.default_rng(seed).random(size) * np.diff(edges)
-    return np.asarray(edges[:-1] + inside.astype(np.int64))
 
 
 def sample_size(size: int, n: int, estimator: EDGE) -> int:
