@@ -31,7 +31,14 @@ def noise(n, rng):
 
 def test_suites_hold_what_they_say():
     counts = {name: len(suite(name)) for name in SUITES}
-    assert counts == {"bmi40": 40, "bend": 10, "wide": 7, "independent": 8, "fresh": 16}
+    assert counts == {
+        "bmi40": 40,
+        "bend": 10,
+        "wide": 7,
+        "independent": 8,
+        "fresh": 16,
+        "heldout": 23,
+    }
     for name, text in SUITES.items():
         names = [task.name for task in suite(name)]
         assert len(set(names)) == len(names)
