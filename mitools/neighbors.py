@@ -8,25 +8,31 @@ measured on this code (benchmarks/speed.py).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools._kernels.blocks import block_radii
+from mitools._kernels.features import few_counts, permuted_excess
 from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
-from mitools._kernels.margins import margin, margin_counts
+from mitools._kernels.margins import index, margin, place_counts
 from mitools._kernels.permuted import all_distances, table_excess
-from mitools._kernels.strips import (
-    few_counts,
-    lay_out,
-    permuted_excess,
-    strip_length,
-    strip_radii,
+from mitools._kernels.strips import Slots, count_shares, fill_slots, strip_length, strip_radii
+from mitools._kernels.tiles import (
+    TINY,
+    Tileable,
+    max_norm_tile,
+    max_norms,
+    products,
+    tile_counts,
+    tile_margin_counts,
 )
-from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
 from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
-from mitools._threads import POINTS_PER_THREAD, over_points
+from mitools._threads import POINTS_PER_THREAD, both, one_blas_thread, over_points, thread_count
 from mitools.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
@@ -44,8 +50,9 @@ ALL_DISTANCES = 1024
 #: above.
 TREE_COLUMNS = 256
 
-#: A tile has about this many numbers, and at least this many rows.
-TILE_SIZE, TILE_ROWS = 2**20, 32
+#: A tile has about this many numbers and at least this many rows, or half as many where they
+#: would be more than the last.
+TILE_SIZE, TILE_ROWS, LARGEST_TILE = 2**18, 64, 2**22
 
 
 class Query(NamedTuple):
@@ -88,13 +95,28 @@ class NeighborSearch(ABC):
         Raises:
             ValueError: If this search does not know the metric, or not these dimensions.
         """
+        self._check(query)
+        return self._counts(x, y, query, orders)
+
+    def tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None = None) -> Counts:
+        """Return how often each count occurs on either side: entry m, of points with m others.
+
+        The same as `counts`, but a search need not put them in order of row first. Takes and
+        raises what `counts` does.
+        """
+        self._check(query)
+        return self._tally(x, y, query, orders)
+
+    def _check(self, query: Query) -> None:
         if query.metric not in self.metrics:
             raise ValueError(
                 f"{self} cannot search with metric={query.metric!r}, only with "
                 f"{' or '.join(map(repr, self.metrics))}. Change one of the two, or leave "
                 "`search` automatic."
             )
-        return self._counts(x, y, query, orders)
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        return tallied(*self._counts(x, y, query, orders))
 
     @abstractmethod
     def _counts(
@@ -135,6 +157,14 @@ class NeighborSearch(ABC):
                 n_x, n_y = self.counts(x, y[order], query)
                 totals[b] = (table[n_x] + table[n_y]).sum()
         return totals
+
+
+def tallied(n_x: Counts, n_y: Counts) -> Counts:
+    """Return how often each number occurs in both arrays together."""
+    found = [np.bincount(counts) for counts in (n_x, n_y)]
+    shorter, longer = sorted(found, key=len)
+    longer[: len(shorter)] += shorter
+    return longer
 
 
 @dataclass(frozen=True)
@@ -179,8 +209,9 @@ def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
     """Return how many other rows of one side lie strictly within each row's radius."""
     counts = np.empty(len(side), np.int64)
     if side.shape[1] == 1 and not squared:
-        column = margin(side[:, 0])
-        over_points(margin_counts, len(side), column, radii[column.order], counts, cost=0.2)
+        column, places = margin(side[:, 0]), np.empty(len(side), np.int64)
+        over_points(place_counts, len(side), column, radii[column.order], places, cost=0.2)
+        counts[column.order] = places
     else:
         tree = build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
         over_points(tree_counts, len(side), tree, squared, radii, counts, cost=4.0)
@@ -200,67 +231,111 @@ class Strips(NeighborSearch):
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
+        self._one_feature(x, y)
+        orders = orders or both(sorted_rows, x, y, len(x))
+        counts = np.empty((2, len(x)), np.int64)
+        for of_rows, order, of_places in zip(
+            counts, orders, place_ordered(x, y, query, orders), strict=True
+        ):
+            of_rows[order] = of_places
+        return counts[0], counts[1]
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        self._one_feature(x, y)
+        orders = orders or both(sorted_rows, x, y, len(x))
+        return tallied(*place_ordered(x, y, query, orders))
+
+    def _one_feature(self, x: Matrix, y: Matrix) -> None:
         if x.shape[1] != 1 or y.shape[1] != 1:
             raise ValueError(
                 f"Strips() searches one feature a side, got {x.shape[1]} and {y.shape[1]}. Use "
                 "KDTree(), or leave `search` automatic."
             )
-        column_x, column_y = x[:, 0], y[:, 0]
-        order_x, order_y = orders or (np.argsort(column_x), np.argsort(column_y))
-        n_samples = len(x)
-        if n_samples <= 2 * POINTS_PER_THREAD:
-            counts = few_counts(column_x, column_y, order_x, order_y, query.k, query.variant)
-            return counts[0], counts[1]
-        margin_x, margin_y = margin(column_x, order_x), margin(column_y, order_y)
-        length = strip_length(n_samples, query.k)
-        settings = (query.k, query.variant, length)
-        slots = lay_out(margin_x, margin_y, length)
-        radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
-        over_points(
-            strip_radii,
-            -(-n_samples // length),
-            margin_x,
-            margin_y,
-            slots,
-            settings,
-            radii,
-            cost=0.5 * length,
-        )
-        for side, radius, count in zip((margin_x, margin_y), radii, counts, strict=True):
-            over_points(margin_counts, n_samples, side, radius, count, cost=0.2)
-        return counts[0], counts[1]
+
+
+def sorted_rows(side: Matrix) -> Counts:
+    """Return the rows in order of a side's one feature."""
+    return np.argsort(side[:, 0])
+
+
+def place_ordered(x: Matrix, y: Matrix, query: Query, orders: Orders) -> Matrix:
+    """Return the counts of one feature a side in order of either, with shape (2, n)."""
+    n_samples, k = len(x), query.k
+    if n_samples <= 2 * POINTS_PER_THREAD:
+        return few_counts(x[:, 0], y[:, 0], *orders, k, query.variant)
+    margins = both(
+        lambda side: index(side[0][:, 0], side[1]), (x, orders[0]), (y, orders[1]), n_samples
+    )
+    length = strip_length(n_samples, k)
+    n_strips = -(-n_samples // length)
+    n_shares = min(thread_count(n_samples), n_strips)
+    settings = length, -(-n_samples // n_shares)
+    slots = Slots(np.empty(n_samples), np.empty(n_samples), np.empty((n_samples, 2), np.int32))
+    found = np.empty(n_samples, np.int32), np.empty((n_shares, n_strips), np.int64)
+    over_points(count_shares, n_shares, margins, settings, found, cost=n_samples)
+    over_points(fill_slots, n_shares, margins, settings, found, slots, cost=n_samples)
+    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
+    asked = (slots, (k, length), radii)
+    if query.variant == 1:
+        over_points(block_radii, n_strips, margins[0], *asked, cost=length / 4)
+    else:
+        over_points(strip_radii, n_strips, *margins, *asked, cost=length)
+    for side, radius, count in zip(margins, radii, counts, strict=True):
+        over_points(place_counts, n_samples, side, radius, count, cost=0.2)
+    return counts
 
 
 @dataclass(frozen=True)
 class Tiles(NeighborSearch):
-    """Float32 matrix products rule out most pairs, float64 decides. Best in many dimensions.
+    """Float32 distances of all pairs rule out most of them, float64 decides.
 
-    Cost: n^2 (d_x + d_y) at the speed of matrix products; memory: two tiles, of 32 MB in all up to
-    n = 1e5, never n x n.
+    Best in many dimensions, and for few samples in several. Cost: n^2 (d_x + d_y), in the
+    Euclidean norm at the speed of matrix products; memory: two tiles a thread, of 4 MB each or 64
+    rows, never n x n.
     """
-
-    metrics = ("l2",)
 
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
-        n_samples = len(x)
-        sides = products(x, y)
-        block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
-        buffers = [np.empty((block, n_samples), np.float32) for _ in sides]
-        counts = np.empty((2, n_samples), np.int64)
+        squared = query.options[1]
+        sides = tuple(products(x, y) if squared else max_norms(x, y))
+        counts = np.empty((2, len(x)), np.int64)
         settings = (query.k, query.options)
-        for offset in range(0, n_samples, block):
-            size = min(block, n_samples - offset)
-            tiles = tuple(
-                np.matmul(side.rows[offset : offset + size], side.rows.T, out=buffer[:size])
-                for side, buffer in zip(sides, buffers, strict=True)
-            )
-            cost = n_samples / 100
-            over_points(
-                tile_counts, size, offset, tiles, tuple(sides), (x, y), settings, counts, cost=cost
-            )
+
+        def fill(offset: int, *tiles: Matrix) -> None:
+            tile_counts(offset, tiles, sides, (x, y), settings, counts)
+
+        over_tiles(fill, *sides, squared=squared)
         return counts[0], counts[1]
+
+
+def over_tiles(fill: Callable[..., None], *sides: Tileable, squared: bool) -> None:
+    """Call ``fill(first row, tiles)`` for every block of rows, with the distances on each side.
+
+    Threads take blocks each, and BLAS is kept to the thread that calls it: products are but a part
+    of the work, and threads of two kinds would wait for one another.
+    """
+    n_samples, width = sides[0].left.shape
+    rows = max(TILE_ROWS, TILE_SIZE // n_samples, min(width, 4 * TILE_ROWS))
+    block = min(n_samples, max(TILE_ROWS // 2, min(rows, LARGEST_TILE // n_samples)))
+    n_blocks = -(-n_samples // block)
+
+    def run(first: int, last: int) -> None:
+        buffers = [np.empty((block, n_samples), np.float32) for _ in sides]
+        for offset in range(first * block, min(last * block, n_samples), block):
+            size = min(block, n_samples - offset)
+            tiles = [buffer[:size] for buffer in buffers]
+            for side, tile in zip(sides, tiles, strict=True):
+                if squared:
+                    np.matmul(side.left[offset : offset + size], side.right, out=tile)
+                else:
+                    max_norm_tile(offset, side, tile)
+            fill(offset, *tiles)
+
+    cost = block * n_samples / 100
+    alone = not squared or thread_count(int(n_blocks * cost)) == 1
+    with nullcontext() if alone else one_blas_thread():
+        over_points(run, n_blocks, cost=cost)
 
 
 @dataclass(frozen=True)
@@ -282,7 +357,7 @@ class Faiss(NeighborSearch):
         faiss = require("faiss", extra="faiss", purpose="The Faiss() neighbour search")
         n_samples = len(x)
         sides = products(x, y)
-        joint = np.hstack([side.rows for side in sides])
+        joint = np.hstack([side.right[:-2].T for side in sides])
         index = faiss.IndexFlatL2(joint.shape[1])
         index.add(joint)
         # how far faiss' float32 distances may lie above the true ones (see mitools._kernels.tiles)
@@ -318,17 +393,14 @@ class Faiss(NeighborSearch):
         return n_x, n_y
 
 
-def tiled_side_counts(points: Matrix, side: Products, radii: Matrix) -> Counts:
+def tiled_side_counts(points: Matrix, side: Tileable, radii: Matrix) -> Counts:
     """Return one side's counts within known radii, by tiles."""
-    n_samples = len(points)
-    counts = np.empty(n_samples, np.int64)
-    block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
-    for offset in range(0, n_samples, block):
-        tile = side.rows[offset : offset + block] @ side.rows.T
-        cost = n_samples / 100
-        over_points(
-            tile_margin_counts, len(tile), offset, tile, side, points, radii, counts, cost=cost
-        )
+    counts = np.empty(len(points), np.int64)
+
+    def fill(offset: int, tile: Matrix) -> None:
+        tile_margin_counts(offset, tile, side, points, radii, counts)
+
+    over_tiles(fill, side, squared=True)
     return counts
 
 
@@ -350,3 +422,6 @@ class Automatic(NeighborSearch):
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         return self.choose(x, y, query).counts(x, y, query, orders)
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        return self.choose(x, y, query).tally(x, y, query, orders)

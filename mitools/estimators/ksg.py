@@ -31,8 +31,9 @@ from mitools._preparation import (
     standardized,
     twin_rows,
 )
+from mitools._threads import both
 from mitools.base import MutualInformationEstimator
-from mitools.neighbors import Automatic, NeighborSearch, Orders, Query
+from mitools.neighbors import Automatic, NeighborSearch, Orders, Query, sorted_rows
 
 __all__ = ["KSG"]
 
@@ -143,8 +144,7 @@ class KSG(MutualInformationEstimator):
         x, y, orders, stats = self._prepared(x, y)
         if x.shape[1] == 0 or y.shape[1] == 0:
             return 0.0, stats
-        n_x, n_y = self.search.counts(x, y, self._query(x, y), orders)
-        return self._value(n_x, n_y), stats
+        return self._value(self.search.tally(x, y, self._query(x, y), orders), len(x)), stats
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
@@ -187,7 +187,7 @@ class KSG(MutualInformationEstimator):
             sides = common_scale(*sides)
         orders: Orders | None = None
         if dimensions == [1, 1]:
-            orders = np.argsort(sides[0][:, 0]), np.argsort(sides[1][:, 0])
+            orders = both(sorted_rows, *sides, len(x))
         tied = twin_rows(sides[0], orders and orders[0])
         tied |= twin_rows(sides[1], orders and orders[1])
         stats["tied_fraction"] = float(tied.mean())
@@ -220,12 +220,9 @@ class KSG(MutualInformationEstimator):
     def _query(self, x: Matrix, y: Matrix) -> Query:
         return Query(int(self.k), self.variant, self._metric(x.shape[1] + y.shape[1]))
 
-    def _value(self, n_x: NDArray[np.int64], n_y: NDArray[np.int64]) -> float:
+    def _value(self, tally: NDArray[np.int64], n_samples: int) -> float:
         """Return the ceiling less the mean of psi(m) - psi(k): exact where every m is k."""
-        offset = 1 if self.variant == 1 else 0
-        together = np.bincount(n_x + offset, minlength=1)
-        other = np.bincount(n_y + offset, minlength=len(together))
-        other[: len(together)] += together
-        occurring = np.flatnonzero(other)
-        above = digamma(occurring.astype(np.float64)) - digamma(self.k)
-        return self.ceiling(len(n_x)) - float((above * other[occurring]).sum()) / len(n_x)
+        occurring = np.flatnonzero(tally)
+        counts = occurring + (1.0 if self.variant == 1 else 0.0)
+        above = digamma(counts) - digamma(self.k)
+        return self.ceiling(n_samples) - float((above * tally[occurring]).sum()) / n_samples
