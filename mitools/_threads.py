@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 __all__ = ["POINTS_PER_THREAD", "both", "one_blas_thread", "over_points", "thread_count"]
 

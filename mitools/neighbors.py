@@ -8,36 +8,28 @@ measured on this code (benchmarks/speed.py).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._kernels.blocks import block_radii
-from mitools._kernels.features import few_counts, permuted_excess
+from mitools._kernels.features import permuted_excess
 from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
-from mitools._kernels.margins import index, margin, place_counts
+from mitools._kernels.margins import Margin, margin, place_counts
 from mitools._kernels.permuted import all_distances, table_excess
-from mitools._kernels.strips import Slots, count_shares, fill_slots, strip_length, strip_radii
-from mitools._kernels.tiles import (
-    TINY,
-    Tileable,
-    max_norm_tile,
-    max_norms,
-    products,
-    tile_counts,
-    tile_margin_counts,
-)
-from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
-from mitools._threads import POINTS_PER_THREAD, both, one_blas_thread, over_points, thread_count
+from mitools._kernels.tiles import TINY, max_norms, products, tile_counts
+from mitools._kernels.tree import COUNT_LEAF, Tree, build_tree, tree_counts
+from mitools._kernels.tree_search import BLOCK, in_blocks, tree_radii
+from mitools._sorted import place_ordered, sorted_rows
+from mitools._threads import both, over_points
+from mitools._tiling import over_tiles, tiled_side_counts
 from mitools.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
 
 Matrix = NDArray[np.float64]
+Single = NDArray[np.float32]
 Counts = NDArray[np.int64]
 
 #: The rows of either side in order of its one feature.
@@ -46,13 +38,11 @@ Orders = tuple[Counts, Counts]
 #: Up to this many points, permutations keep all distances within a side: 40 MB at most.
 ALL_DISTANCES = 1024
 
-#: In the max norm a tree wins up to about this many joint columns, giving up on a pair early
-#: above.
-TREE_COLUMNS = 256
-
-#: A tile has about this many numbers and at least this many rows, or half as many where they
-#: would be more than the last.
-TILE_SIZE, TILE_ROWS, LARGEST_TILE = 2**18, 64, 2**22
+#: Where tiles beat trees: from this many joint columns on, up to so many samples. Measured.
+TILES = {
+    "max": ((6, 1_000), (8, 4_000), (10, 10_000), (14, 30_000), (20, 200_000), (30, np.inf)),
+    "l2": ((6, 3_000), (8, 12_000), (10, 30_000), (14, 100_000), (20, np.inf)),
+}
 
 
 class Query(NamedTuple):
@@ -198,23 +188,47 @@ class KDTree(NeighborSearch):
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         n_samples, d_x = x.shape
-        tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), SEARCH_LEAF)
-        radii = np.empty((2, n_samples))
-        over_points(tree_radii, n_samples, tree, d_x, query.k, query.options, radii, cost=4.0)
         squared = query.options[1]
-        return side_counts(x, radii[0], squared), side_counts(y, radii[1], squared)
+        # the three trees in two threads, for the joint one is about as long in the making
+        (tree, blocks), sides = both(
+            lambda make: make(),
+            lambda: joint_tree(x, y),
+            lambda: [ready_to_count(side, squared) for side in (x, y)],
+            n_samples,
+        )
+        radii = np.empty((2, n_samples))
+        over_points(
+            tree_radii, n_samples, tree, blocks, d_x, query.k, query.options, radii, cost=4.0
+        )
+        n_x, n_y = (
+            side_counts(side, radius, squared) for side, radius in zip(sides, radii, strict=True)
+        )
+        return n_x, n_y
 
 
-def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
-    """Return how many other rows of one side lie strictly within each row's radius."""
-    counts = np.empty(len(side), np.int64)
+def joint_tree(x: Matrix, y: Matrix) -> tuple[Tree, Matrix]:
+    """Return the tree over both sides, and its points in blocks."""
+    tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), BLOCK)
+    return tree, in_blocks(tree)
+
+
+def ready_to_count(side: Matrix, squared: bool) -> Tree | Margin:
+    """Return what `side_counts` needs: the sorted column of one feature, or a tree."""
     if side.shape[1] == 1 and not squared:
-        column, places = margin(side[:, 0]), np.empty(len(side), np.int64)
-        over_points(place_counts, len(side), column, radii[column.order], places, cost=0.2)
-        counts[column.order] = places
+        return margin(side[:, 0])
+    return build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
+
+
+def side_counts(side: Tree | Margin, radii: Matrix, squared: bool) -> Counts:
+    """Return how many other rows of one side lie strictly within each row's radius."""
+    n_samples = len(radii)
+    counts = np.empty(n_samples, np.int64)
+    if isinstance(side, Margin):
+        places = np.empty(n_samples, np.int64)
+        over_points(place_counts, n_samples, side, radii[side.order], places, cost=0.2)
+        counts[side.order] = places
     else:
-        tree = build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
-        over_points(tree_counts, len(side), tree, squared, radii, counts, cost=4.0)
+        over_points(tree_counts, n_samples, side, squared, radii, counts, cost=4.0)
     return counts
 
 
@@ -235,7 +249,7 @@ class Strips(NeighborSearch):
         orders = orders or both(sorted_rows, x, y, len(x))
         counts = np.empty((2, len(x)), np.int64)
         for of_rows, order, of_places in zip(
-            counts, orders, place_ordered(x, y, query, orders), strict=True
+            counts, orders, place_ordered(x, y, query.k, query.variant, orders), strict=True
         ):
             of_rows[order] = of_places
         return counts[0], counts[1]
@@ -243,7 +257,7 @@ class Strips(NeighborSearch):
     def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
         self._one_feature(x, y)
         orders = orders or both(sorted_rows, x, y, len(x))
-        return tallied(*place_ordered(x, y, query, orders))
+        return tallied(*place_ordered(x, y, query.k, query.variant, orders))
 
     def _one_feature(self, x: Matrix, y: Matrix) -> None:
         if x.shape[1] != 1 or y.shape[1] != 1:
@@ -251,38 +265,6 @@ class Strips(NeighborSearch):
                 f"Strips() searches one feature a side, got {x.shape[1]} and {y.shape[1]}. Use "
                 "KDTree(), or leave `search` automatic."
             )
-
-
-def sorted_rows(side: Matrix) -> Counts:
-    """Return the rows in order of a side's one feature."""
-    return np.argsort(side[:, 0])
-
-
-def place_ordered(x: Matrix, y: Matrix, query: Query, orders: Orders) -> Matrix:
-    """Return the counts of one feature a side in order of either, with shape (2, n)."""
-    n_samples, k = len(x), query.k
-    if n_samples <= 2 * POINTS_PER_THREAD:
-        return few_counts(x[:, 0], y[:, 0], *orders, k, query.variant)
-    margins = both(
-        lambda side: index(side[0][:, 0], side[1]), (x, orders[0]), (y, orders[1]), n_samples
-    )
-    length = strip_length(n_samples, k)
-    n_strips = -(-n_samples // length)
-    n_shares = min(thread_count(n_samples), n_strips)
-    settings = length, -(-n_samples // n_shares)
-    slots = Slots(np.empty(n_samples), np.empty(n_samples), np.empty((n_samples, 2), np.int32))
-    found = np.empty(n_samples, np.int32), np.empty((n_shares, n_strips), np.int64)
-    over_points(count_shares, n_shares, margins, settings, found, cost=n_samples)
-    over_points(fill_slots, n_shares, margins, settings, found, slots, cost=n_samples)
-    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
-    asked = (slots, (k, length), radii)
-    if query.variant == 1:
-        over_points(block_radii, n_strips, margins[0], *asked, cost=length / 4)
-    else:
-        over_points(strip_radii, n_strips, *margins, *asked, cost=length)
-    for side, radius, count in zip(margins, radii, counts, strict=True):
-        over_points(place_counts, n_samples, side, radius, count, cost=0.2)
-    return counts
 
 
 @dataclass(frozen=True)
@@ -298,44 +280,15 @@ class Tiles(NeighborSearch):
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         squared = query.options[1]
-        sides = tuple(products(x, y) if squared else max_norms(x, y))
+        side_x, side_y = products(x, y) if squared else max_norms(x, y)
         counts = np.empty((2, len(x)), np.int64)
         settings = (query.k, query.options)
 
-        def fill(offset: int, *tiles: Matrix) -> None:
-            tile_counts(offset, tiles, sides, (x, y), settings, counts)
+        def fill(offset: int, of_x: Single, of_y: Single) -> None:
+            tile_counts(offset, (of_x, of_y), (side_x, side_y), (x, y), settings, counts)
 
-        over_tiles(fill, *sides, squared=squared)
+        over_tiles(fill, side_x, side_y, squared=squared)
         return counts[0], counts[1]
-
-
-def over_tiles(fill: Callable[..., None], *sides: Tileable, squared: bool) -> None:
-    """Call ``fill(first row, tiles)`` for every block of rows, with the distances on each side.
-
-    Threads take blocks each, and BLAS is kept to the thread that calls it: products are but a part
-    of the work, and threads of two kinds would wait for one another.
-    """
-    n_samples, width = sides[0].left.shape
-    rows = max(TILE_ROWS, TILE_SIZE // n_samples, min(width, 4 * TILE_ROWS))
-    block = min(n_samples, max(TILE_ROWS // 2, min(rows, LARGEST_TILE // n_samples)))
-    n_blocks = -(-n_samples // block)
-
-    def run(first: int, last: int) -> None:
-        buffers = [np.empty((block, n_samples), np.float32) for _ in sides]
-        for offset in range(first * block, min(last * block, n_samples), block):
-            size = min(block, n_samples - offset)
-            tiles = [buffer[:size] for buffer in buffers]
-            for side, tile in zip(sides, tiles, strict=True):
-                if squared:
-                    np.matmul(side.left[offset : offset + size], side.right, out=tile)
-                else:
-                    max_norm_tile(offset, side, tile)
-            fill(offset, *tiles)
-
-    cost = block * n_samples / 100
-    alone = not squared or thread_count(int(n_blocks * cost)) == 1
-    with nullcontext() if alone else one_blas_thread():
-        over_points(run, n_blocks, cost=cost)
 
 
 @dataclass(frozen=True)
@@ -393,17 +346,6 @@ class Faiss(NeighborSearch):
         return n_x, n_y
 
 
-def tiled_side_counts(points: Matrix, side: Tileable, radii: Matrix) -> Counts:
-    """Return one side's counts within known radii, by tiles."""
-    counts = np.empty(len(points), np.int64)
-
-    def fill(offset: int, tile: Matrix) -> None:
-        tile_margin_counts(offset, tile, side, points, radii, counts)
-
-    over_tiles(fill, side, squared=True)
-    return counts
-
-
 @dataclass(frozen=True)
 class Automatic(NeighborSearch):
     """Pick the fastest search by size, dimensions and metric; never one that needs an extra."""
@@ -413,10 +355,10 @@ class Automatic(NeighborSearch):
         n_samples, n_columns = len(x), x.shape[1] + y.shape[1]
         if x.shape[1] == y.shape[1] == 1:
             return Strips() if query.metric == "max" else KDTree()
-        if query.metric == "l2":
-            # tiles are n^2 at any width; trees grow slower with n, while they still prune
-            return Tiles() if n_columns >= (10 if n_samples <= 20_000 else 14) else KDTree()
-        return KDTree() if n_columns <= TREE_COLUMNS else BruteForce()
+        for columns, most in reversed(TILES[query.metric]):
+            if n_columns >= columns:
+                return Tiles() if n_samples <= most else KDTree()
+        return KDTree()
 
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None

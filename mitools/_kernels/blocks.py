@@ -175,7 +175,7 @@ def offer_block(
 
 @njit(cache=True, nogil=True)
 def pass_on(kept: Matrix, left: Vector, first: int) -> None:  # pragma: no cover - compiled
-    """Offer each lane a distance, to keep from the `first` smallest on; what is left comes back."""
+    """Offer each lane a distance, below its `first` smallest; `left` is what it does not keep."""
     for row in range(first, len(kept), HELD):
         kept_0, kept_1, kept_2, kept_3 = kept[row], kept[row + 1], kept[row + 2], kept[row + 3]
         for lane in range(LANES):

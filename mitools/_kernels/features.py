@@ -38,9 +38,7 @@ def strip_counts(
     n_samples = len(margin_x.ordered)
     length = strip_length(n_samples, k)
     n_strips = (n_samples + length - 1) // length
-    slots = Slots(
-        np.empty(n_samples), np.empty(n_samples), np.empty((n_samples, 2), np.int32)
-    )
+    slots = Slots(np.empty(n_samples), np.empty(n_samples), np.empty((n_samples, 2), np.int32))
     margins, sizes = (margin_x, margin_y), (length, n_samples)
     found = np.empty(n_samples, np.int32), np.empty((1, n_strips), np.int64)
     count_shares(0, 1, margins, sizes, found)

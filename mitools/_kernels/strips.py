@@ -167,7 +167,7 @@ def strip_radii(
     settings: tuple[int, int],
     radii: Vector,
 ) -> None:  # pragma: no cover - compiled
-    """Fill the strict radii of KSG 2 for the points of strips ``first:last``, by place in a margin.
+    """Fill the strict radii of KSG 2 for the points of strips ``first:last``.
 
     Args:
         first: First strip of this share of the work.

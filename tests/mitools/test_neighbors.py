@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import pytest
 
-from mitools import neighbors
+from mitools import _tiling
 from mitools.messages import MissingExtraError
 from mitools.neighbors import (
     Automatic,
@@ -135,10 +135,10 @@ def test_tiles_of_a_few_rows(monkeypatch):
     x, y = data("heavy", 333, (12, 15))
     query = Query(4, 1, "l2")
     expected = BruteForce().counts(x, y, query)
-    monkeypatch.setattr(neighbors, "TILE_SIZE", 1)
-    monkeypatch.setattr(neighbors, "TILE_ROWS", 7)
+    monkeypatch.setattr(_tiling, "TILE_SIZE", 1)
+    monkeypatch.setattr(_tiling, "TILE_ROWS", 7)
     assert equal(Tiles().counts(x, y, query), expected)
-    monkeypatch.setattr(neighbors, "LARGEST_TILE", 1)
+    monkeypatch.setattr(_tiling, "LARGEST_TILE", 1)
     assert equal(Tiles().counts(x, y, query), expected)
 
 
