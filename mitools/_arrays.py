@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Part", "as_labels", "as_samples", "paired_samples", "split_by_label"]
+__all__ = ["Part", "as_labels", "as_samples", "is_missing", "paired_samples", "split_by_label"]
 
 Matrix = NDArray[np.float64]
 
@@ -18,27 +18,26 @@ Matrix = NDArray[np.float64]
 EXACT = 2**53
 
 
-def paired_samples(x: Any, y: Any) -> tuple[Matrix, Matrix]:
+def paired_samples(x: Any, y: Any, **beside: Any) -> tuple[Matrix, Matrix]:
     """Return `x` and `y` as float64 matrices with the same number of rows.
 
     Args:
         x: Samples of X: array, list, data frame, series or tensor, with shape (n,) or (n, ...).
         y: Paired samples of Y, likewise.
+        beside: What else is paired with them, by name; only its index is looked at.
 
     Returns:
         Two C-contiguous float64 arrays with shapes (n, d_x) and (n, d_y).
 
     Raises:
         TypeError: For data that are not numbers.
-        ValueError: For empty, unequal, missing or infinite data.
+        ValueError: For empty, unequal, missing or infinite data, or pandas objects whose rows have
+            different labels.
     """
-    x, y = as_samples(x, "x"), as_samples(y, "y")
-    if len(x) != len(y):
-        raise ValueError(
-            f"`x` and `y` must have one row per sample, got {len(x)} rows in `x` and {len(y)} in "
-            "`y`. Rows are paired: pass the same samples, in the same order, on both sides."
-        )
-    return x, y
+    sides = as_samples(x, "x"), as_samples(y, "y")
+    _check_paired(*sides)
+    _check_index(x=x, y=y, **beside)
+    return sides
 
 
 def as_samples(data: Any, name: str) -> Matrix:
@@ -92,6 +91,9 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
             f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
             f"{labels.shape}. Turn one-hot rows into labels with `.argmax(axis=1)`."
         )
+    odd = [item for item in labels if isinstance(item, np.void) or not _hashable(item)]
+    if odd:
+        raise TypeError(_no_order(odd[0]))
     if labels.dtype.kind == "O" and all(isinstance(item, Real) for item in labels):
         labels = np.asarray(labels.tolist())  # 1, 1.0 and True are one label
     if labels.dtype.kind in "Mm" and np.isnat(labels).any():
@@ -105,17 +107,14 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
                 "conditional estimator; to condition on bins, round it first."
             )
     if labels.dtype.kind == "O":
-        missing = sum(_is_missing(item) for item in labels)
+        missing = sum(is_missing(item) for item in labels)
         if missing:
             raise ValueError(f"`given` has {missing} missing labels. Drop those samples first.")
         labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
     try:
         distinct, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        raise TypeError(
-            f"`given` must hold labels that can be ordered, such as integers or text, got "
-            f"{type(labels[0]).__name__}."
-        ) from error
+        raise TypeError(_no_order(labels[0])) from error
     return distinct, codes.astype(np.int64).reshape(-1)
 
 
@@ -142,9 +141,54 @@ def split_by_label(x: Matrix, y: Matrix, given: Any) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _is_missing(item: Any) -> bool:
+def _check_paired(x: Matrix, y: Matrix) -> None:
+    if len(x) == len(y):
+        return
+    turned = [
+        f" `{name}` has {len(other)} columns: if it lies on its side, pass `{name}.T`."
+        for name, side, other in (("x", x, y), ("y", y, x))
+        if side.shape[1] == len(other) > 1
+    ]
+    raise ValueError(
+        f"`x` and `y` must have one row per sample, got {len(x)} rows in `x` and {len(y)} in "
+        "`y`. Rows are paired: pass the same samples, in the same order, on both sides."
+        + "".join(turned)
+    )
+
+
+def _check_index(**sides: Any) -> None:
+    """Refuse pandas objects whose rows have different labels: by position they are other pairs."""
+    named = [(name, side.index) for name, side in sides.items() if hasattr(side, "iloc")]
+    for name, index in named[1:]:
+        first, own = named[0]
+        if own.equals(index) or len(own) != len(index):  # a wrong length has its own error
+            continue
+        row = next((i for i, (a, b) in enumerate(zip(own, index, strict=True)) if a != b), 0)
+        raise ValueError(
+            f"`{first}` and `{name}` have different row labels (index): row {row} is {own[row]} "
+            f"in `{first}` and {index[row]} in `{name}`. Pair them by label, with "
+            f'`{first}.align({name}, join="inner", axis=0)`, or by position, with `.to_numpy()`.'
+        )
+
+
+def is_missing(item: Any) -> bool:
     """Return whether an entry is None, NaN, or pandas' NA (which refuses to be compared)."""
     return item is None or type(item).__name__ in {"NAType", "NaTType"} or bool(item != item)
+
+
+def _hashable(item: Any) -> bool:
+    try:
+        hash(item)
+    except TypeError:
+        return False
+    return True
+
+
+def _no_order(item: Any) -> str:
+    return (
+        "`given` must hold labels that can be ordered, such as integers or text, got "
+        f"{type(item).__name__}."
+    )
 
 
 def _mixed(labels: NDArray[Any]) -> bool:
@@ -173,6 +217,11 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
         ) from error
     if np.ma.isMaskedArray(data) and np.ma.getmaskarray(data).any():
         raise ValueError(f"`{name}` has masked entries. Drop or fill those samples first.")
+    if array.dtype == object and array.ndim == 0:
+        raise TypeError(
+            f"`{name}` must be an array, a list or a data frame, got "
+            f"{type(array.item()).__name__}. Turn iterators and mappings into lists first."
+        )
     if array.dtype == object and name != "given":
         array = _numbers_in_objects(array, name)
     return array
@@ -180,7 +229,7 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
 
 def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
     """Accept an object array that holds only numbers, as a mixed data frame gives one."""
-    missing = sum(_is_missing(item) for item in array.ravel() if not isinstance(item, np.ndarray))
+    missing = sum(is_missing(item) for item in array.ravel() if not isinstance(item, np.ndarray))
     if missing:
         raise ValueError(
             f"`{name}` has {missing} missing entries. Drop those rows from both sides (they are "
@@ -188,15 +237,16 @@ def _numbers_in_objects(array: NDArray[Any], name: str) -> Matrix:
         )
     try:
         if any(isinstance(item, str | bytes) for item in array.ravel()):
-            raise TypeError("text")
+            raise TypeError
         numbers = array.astype(np.float64)
     except OverflowError as error:
         raise ValueError(f"`{name}` holds numbers too large for float64.") from error
     except (TypeError, ValueError) as error:
+        odd = next((item for item in array.ravel() if not isinstance(item, Real)), array.flat[0])
         raise TypeError(
-            f"`{name}` must hold numbers, got an object array that holds something else. Convert "
-            f"it first, for example with `np.asarray({name}, dtype=float)`; encode categories as "
-            "integers, or pass labels as `given`."
+            f"`{name}` must hold numbers, got an object array that holds something else, "
+            f"{type(odd).__name__}. Convert it first, for example with `np.asarray({name}, "
+            "dtype=float)`; encode categories as integers, or pass labels as `given`."
         ) from error
     if (
         array.ndim

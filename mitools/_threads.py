@@ -12,20 +12,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-__all__ = ["POINTS_PER_THREAD", "both", "one_blas_thread", "over_points", "thread_count"]
+__all__ = [
+    "POINTS_PER_THREAD",
+    "both",
+    "one_blas_thread",
+    "one_thread",
+    "over_points",
+    "thread_count",
+]
 
 #: Fewer points than this per thread are not worth a thread.
 POINTS_PER_THREAD = 2_000
 
 #: Shares per thread: more than one, so that a thread with easy points takes over from the others.
 SHARES = 4
+
+_local = local()
 
 
 def over_points(
@@ -147,11 +156,23 @@ def _share_out(run: Callable[[int], None], shares: int, n_threads: int) -> None:
             helper.result()
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let `over_points` use no other thread: for callers that are one of several workers."""
+    before, _local.alone = getattr(_local, "alone", False), True
+    try:
+        yield
+    finally:
+        _local.alone = before
+
+
 def _configured() -> int:
-    """Return numba's number of threads without starting its pool.
+    """Return numba's number of threads without starting its pool, or 1 within `one_thread`.
 
     `numba.get_num_threads` starts it, and the OpenMP one then resets OpenMP's number of threads
     for the whole process: torch, told to use one thread, would use all from then on.
     """
+    if getattr(_local, "alone", False):
+        return 1
     started = parallel._is_initialized
     return numba.get_num_threads() if started else numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]

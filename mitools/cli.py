@@ -1,4 +1,4 @@
-"""The command `mitools`: mutual information between columns of a file."""
+"""The command `mitools`: mutual information between columns of a file, and benchmark tasks."""
 
 from __future__ import annotations
 
@@ -44,6 +44,17 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="Shuffled pairings of the null.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+Blocks = Annotated[
+    int | None,
+    typer.Option("--blocks", help="For rows in the order of time: 1 keeps it (see `assess`)."),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first row of a CSV holds names; a guess if not given.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -75,15 +86,17 @@ def estimate(
     ] = False,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
+    header: Header = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate I(X; Y), or I(X; Y | Z) with --given, in nats and bits."""
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given)
+    columns, labels = _read(file, x, y, given, header, [chosen])
     if assess:
-        _assess(columns, labels, chosen, permutations, seed, as_json)
+        _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
         return
     result = mitools.mutual_information(*columns, given=labels, estimator=chosen)
     _show(result.to_dict(), result.summary(), as_json)
@@ -98,14 +111,16 @@ def assess(
     estimator: Chosen = "ksg",
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
+    header: Header = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate I(X; Y) and say how far to trust it: null, ceiling, spread, verdict."""
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given)
-    _assess(columns, labels, chosen, permutations, seed, as_json)
+    columns, labels = _read(file, x, y, given, header, [chosen])
+    _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
 
 
 @app.command()
@@ -121,6 +136,7 @@ def compare(
         int, typer.Option("--permutations", help="Shuffled pairings for each.")
     ] = 20,
     seed: Seed = 0,
+    header: Header = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw them into this file.")
     ] = None,
@@ -130,7 +146,7 @@ def compare(
     import mitools
 
     chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
-    columns, labels = _read(file, x, y, given)
+    columns, labels = _read(file, x, y, given, header, chosen)
     result = mitools.compare(
         *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
     )
@@ -150,6 +166,7 @@ def matrix(
     ] = None,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    header: Header = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Start of the files' names; FILE-mi if not given.")
     ] = None,
@@ -159,7 +176,7 @@ def matrix(
     from mitools.tables import read_table
 
     chosen = None if estimator is None else mitools.parse_estimator(estimator)
-    table = read_table(file)
+    table = read_table(file, header)
     prefix = str(file.with_suffix("")) + "-mi" if out is None else out
     names = table.names if columns is None else table.select(columns)
     sides = [table.labels(name) for name in names]
@@ -191,20 +208,127 @@ def matrix(
     typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
 
 
-def _read(file: Path, x: str, y: str, given: str | None) -> tuple[tuple[Any, Any], Any]:
+@app.command()
+def tasks(
+    suite: Annotated[
+        str | None, typer.Option("--suite", help='Suites, with commas: "bmi40,bend"; see --list.')
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option("--estimator", help='Estimators, with commas: "ksg:k=3,edge,auto".')
+    ] = "ksg",
+    n: Annotated[
+        str, typer.Option("--n", help='Pairs to draw, with commas: "1000,5000".')
+    ] = "1000",
+    seeds: Annotated[int, typer.Option("--seeds", help="Samples of each size.")] = 1,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Saved tasks: manifest.csv and npz files.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write every estimate: .json or .csv.")
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Show the suites, or the tasks of --suite, and leave.")
+    ] = False,
+) -> None:
+    """Run estimators on tasks of known mutual information, and show how far off they are."""
+    import mitools.tasks
+
+    if listed and suite is None and folder is None:
+        about = [f"{name:<13}{text}" for name, text in mitools.tasks.SUITES.items()]
+        typer.echo("\n".join(about))
+        return
+    chosen = _suites(suite, folder)
+    if listed:
+        shown = [
+            f"{name:<13}{task.name:<48}{task.mutual_information:>8.4f}  {task.source}"
+            for name, members in chosen.items()
+            for task in members
+        ]
+        typer.echo("\n".join(shown))
+        return
+    if out is not None and out.suffix not in (".json", ".csv"):
+        raise ValueError(f"--out must end in .json or .csv, got {out.name!r}.")
+    from tqdm import tqdm
+
+    with tqdm(unit="estimate", disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        scores = mitools.tasks.run_tasks(
+            chosen, _several(estimator), n=_numbers("--n", n), seeds=seeds, progress=progress
+        )
+    typer.echo(str(scores))
+    if out is not None:
+        scores.save(out, mitools=mitools.__version__)
+        typer.echo(f"Written: {out}")
+
+
+def _suites(suite: str | None, folder: Path | None) -> dict[str, Any]:
+    """Return the tasks asked for by suite; all of a folder if none is named."""
+    import mitools.tasks
+    from mitools.messages import unknown
+
+    saved = None if folder is None else mitools.tasks.saved_tasks(folder)
+    if suite is None:
+        return {"bmi40": mitools.tasks.suite("bmi40")} if saved is None else saved
+    names = [name.strip() for name in suite.split(",") if name.strip()]
+    if saved is None:
+        return {name: mitools.tasks.suite(name) for name in names}
+    for name in names:
+        if name not in saved:
+            raise ValueError(unknown(f"suite of {folder}", name, saved))
+    return {name: saved[name] for name in names}
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        return [int(item) for item in text.split(",") if item.strip()]
+    except ValueError:
+        raise ValueError(f"{option} must be whole numbers with commas, got {text!r}.") from None
+
+
+def _read(
+    file: Path, x: str, y: str, given: str | None, header: bool | None, chosen: list[Any]
+) -> tuple[tuple[Any, Any], Any]:
     from mitools.tables import read_table
 
-    table = read_table(file)
-    return (table.columns(x), table.columns(y)), None if given is None else table.labels(given)
+    table = read_table(file, header)
+    sides = _side(table, x, chosen), _side(table, y, chosen)
+    return sides, None if given is None else table.labels(given)
+
+
+def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
+    """Return the columns as numbers; a column of text as label numbers, to who knows no order."""
+    from mitools import Labels, PlugIn
+    from mitools._arrays import as_labels
+
+    if len(table.select(wanted)) == 1 and all(isinstance(one, Labels | PlugIn) for one in chosen):
+        column = table.labels(wanted)
+        if column.ndim == 1 and column.dtype.kind not in "iuf":
+            return as_labels(column, len(column))[1]
+    return table.columns(wanted)
 
 
 def _assess(
-    columns: tuple[Any, Any], labels: Any, chosen: Any, permutations: int, seed: int, as_json: bool
+    columns: tuple[Any, Any],
+    labels: Any,
+    chosen: Any,
+    permutations: int,
+    seed: int,
+    blocks: int | None,
+    as_json: bool,
 ) -> None:
     import mitools
 
     assessment = mitools.assess(
-        *columns, given=labels, estimator=chosen, n_permutations=permutations, seed=seed
+        *columns,
+        given=labels,
+        estimator=chosen,
+        n_permutations=permutations,
+        seed=seed,
+        blocks=blocks,
     )
     _show(assessment.to_dict(), str(assessment), as_json)
 
@@ -230,6 +354,7 @@ def _show(record: dict[str, Any], text: str, as_json: bool) -> None:
 
 
 def _save(axes: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     axes.get_figure().savefig(path, dpi=150)
 
 

@@ -171,7 +171,7 @@ def compare(
         raise ValueError("`estimators` is empty: name at least one.")
     for estimator in estimators:
         as_estimator(estimator)
-    parts = split_by_label(*paired_samples(x, y), given)
+    parts = split_by_label(*paired_samples(x, y, given=given), given)
     answers = []
     for estimator in estimators:
         if progress is not None:

@@ -129,17 +129,18 @@ class CountState:
 
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
         n_blocks, n_grids = (int(number) for number in arrays["shape"])
         blocks, tables = [], []
         for b in range(n_blocks):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
-            blocks.append(Block(_read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}"), grids))
+            sides = _read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}")
+            blocks.append(Block(*sides, grids, estimator.divergence == "chi-square"))
             tables.append(
                 tuple(
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
                 )
             )
-        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
         return cls(estimator, tuple(blocks), tuple(tables), int(arrays["n_samples"]))
 
     def count(

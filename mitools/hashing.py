@@ -14,7 +14,7 @@ __all__ = ["Grid", "Side"]
 Matrix = NDArray[np.float64]
 
 #: Knots of a column's quantile transform, for many samples.
-KNOTS = 1024
+KNOTS = 8192
 #: Up to this many samples, the quantiles are exact mid-ranks all the same.
 EXACT = 1 << 15
 #: Rows looked at before all of them, to see whether a side may be discrete.

@@ -44,7 +44,7 @@ def mutual_information(
         Estimate(0.342 nats, n=2000, KSG(k=3))
     """
     estimator = as_estimator(estimator)
-    return estimate_parts(split_by_label(*paired_samples(x, y), given), estimator)
+    return estimate_parts(split_by_label(*paired_samples(x, y, given=given), given), estimator)
 
 
 def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformationEstimator:

@@ -53,7 +53,7 @@ class LabelledCounts:
         """
         least = estimator.minimum_samples()
         states = {}
-        for part in split_by_label(*paired_samples(x, y), given):
+        for part in split_by_label(*paired_samples(x, y, given=given), given):
             if len(part.x) < least:
                 raise ValueError(
                     f"The label {part.label!r} has {len(part.x)} rows in the sample, and fixing "
@@ -75,7 +75,7 @@ class LabelledCounts:
             ValueError: For bad data, or a label the sample never saw.
         """
         states = dict(self.states)
-        for part in split_by_label(*paired_samples(x, y), given):
+        for part in split_by_label(*paired_samples(x, y, given=given), given):
             if part.label not in states:
                 known = ", ".join(repr(label) for label in list(states)[:12])
                 raise ValueError(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools import estimators as known
-from mitools._arrays import Part, as_samples
+from mitools._arrays import Part, as_samples, is_missing
 from mitools._resampling import fitted_p_value, p_value, permuted_estimates
 from mitools.base import Matrix, MutualInformationEstimator
 from mitools.information import as_estimator
@@ -192,6 +192,7 @@ def information_matrix(
 
 def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]], list[str]]:
     if hasattr(data, "columns") and hasattr(data, "iloc"):
+        data = data.infer_objects()  # numbers that a mixed table held as objects are numbers
         columns = [np.asarray(data.iloc[:, i]) for i in range(data.shape[1])]
         known_names = [str(name) for name in data.columns]
     else:
@@ -216,7 +217,7 @@ def _discrete(column: NDArray[Any]) -> bool:
 def _numbers(column: NDArray[Any], name: str) -> Matrix:
     """Return a column with shape (n, 1): numbers, or a number for each label."""
     if column.dtype.kind in "OUSTb":
-        missing = sum(item is None or item != item for item in column.tolist())
+        missing = sum(is_missing(item) for item in column.tolist())
         if missing:
             raise ValueError(f"The column {name!r} has {missing} missing values. Drop those rows.")
         column = np.unique(column.astype(str), return_inverse=True)[1].reshape(-1)

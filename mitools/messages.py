@@ -33,11 +33,19 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     hint = f" Did you mean {' or '.join(repr(item) for item in near)}?" if near else ""
     rest = f" ... ({len(names) - LISTED} more)" if len(names) > LISTED else ""
     head, of, rest_of_kind = kind.partition(" of ")
-    plural = head[:-1] + "ies" if head.endswith("y") and head[-2:] != "ey" else head + "s"
+    plural = _plural(head)
     listed = ", ".join(names[:LISTED]) or "none"
     return (
         f"No {kind} named {str(name)!r}.{hint} Known {plural}{of}{rest_of_kind}: {listed}{rest}."
     )
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2:] not in ("ay", "ey", "oy"):
+        return noun[:-1] + "ies"
+    if noun.endswith("axis"):
+        return noun[:-2] + "es"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:

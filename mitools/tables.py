@@ -3,12 +3,17 @@
 A table (CSV, Parquet, or a two-dimensional npy) has columns; "a,b" takes two by name, "h1_*" all
 that match, "3" the fourth, "0:3" the first three. An npz has keys, each an array, and is asked for
 those.
+
+The first row of a CSV has the names if one of its cells is text above a number, or if no cell of
+the first two rows is a number. Where each number of the second row stands below a number, nothing
+tells names from data: the row is taken for data, with a warning, unless `header` says what it is.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Table", "read_table"]
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".npy", ".npz")
+
+#: Cells of a CSV that stand for a missing value, in any case: no sign of a name.
+MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 
 RANGE = re.compile(r"(-?\d*):(-?\d*)")
 
@@ -105,12 +113,15 @@ class Table(ABC):
         return matching
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, header: bool | None = None) -> Table:
     """Read a CSV, TSV, Parquet, npy or npz file.
 
     Args:
-        path: The file; its suffix says what it is. A CSV may lack a header: then its columns are
-            called 0, 1, ... Pickled objects in npy and npz files are never loaded.
+        path: The file; its suffix says what it is. Pickled objects in npy and npz files are never
+            loaded.
+        header: Whether the first row of a CSV or TSV holds the names; without names, columns are
+            called 0, 1, ... When not given, the rule above decides, and warns where it cannot
+            know. The other kinds of file know it themselves.
 
     Returns:
         The table.
@@ -137,7 +148,8 @@ def read_table(path: str | Path) -> Table:
         raise ValueError(f"{path.name} is empty.")
     if suffix in (".npy", ".npz"):
         return _read_numpy(path)
-    return FrameTable(path, _read_parquet(path) if suffix == ".parquet" else _read_csv(path))
+    frame = _read_parquet(path) if suffix == ".parquet" else _read_csv(path, header)
+    return FrameTable(path, frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +181,7 @@ class FrameTable(Table):
         text = next((item for item in column if isinstance(item, str)), column.iloc[0])
         raise ValueError(
             f"{self.path.name}: the column {name!r} holds no numbers but {text!r}. Choose other "
-            "columns, or use it as labels with --given."
+            "columns, condition on it with --given, or take it for labels with --estimator labels."
         )
 
 
@@ -240,15 +252,29 @@ def _read_numpy(path: Path) -> Table:
     return ArrayTable(path, arrays.reshape(len(arrays), -1))
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, header: bool | None) -> pd.DataFrame:
     import pandas as pd
 
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first = next(csv.reader(file, delimiter=separator), [])
-        header = None if first and all(_is_number(cell) for cell in first) else 0
-        frame = pd.read_csv(path, sep=separator, header=header, encoding="utf-8-sig")
+            rows = csv.reader(file, delimiter=separator)
+            first, second = (next(filter(None, rows), []) for _ in range(2))
+            line = rows.line_num
+        if len(second) > len(first) > 0:  # pandas would shift the columns: an index of its own
+            raise ValueError(
+                f"{path.name}: line {line} has {len(second)} cells, and the line before it has "
+                f"{len(first)}. Every row needs as many cells as the first."
+            )
+        named = _has_names(path, first, second) if header is None else header
+        twice = sorted({name for name in first if name and first.count(name) > 1})
+        if named and twice:
+            warnings.warn(
+                f"{path.name}: more than one column is called {twice[0]!r}; the second is "
+                f"'{twice[0]}.1' here, and so on.",
+                stacklevel=3,
+            )
+        frame = pd.read_csv(path, sep=separator, header=0 if named else None, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, csv.Error) as error:
         reason = str(error).strip().replace("\n", " ")
         raise ValueError(f"{path.name} cannot be read as CSV: {reason}.") from error
@@ -268,6 +294,26 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     if frame.empty:
         raise ValueError(f"{path.name} has no rows.")
     return frame
+
+
+def _has_names(path: Path, first: Sequence[str], second: Sequence[str]) -> bool:
+    """Return whether the first row of a CSV holds names; warn where nothing tells."""
+    pairs = list(zip(first, second, strict=False))
+    if any(_is_number(below) and _is_text(above) for above, below in pairs):
+        return True
+    if not any(_is_number(cell) for cell in (*first, *second)):
+        return True
+    shown = ", ".join(first[:5]) + (", ..." if len(first) > 5 else "")
+    warnings.warn(
+        f"{path.name}: the first row ({shown}) is taken for data, as nothing tells it from "
+        "the next. Say what it is with --header or --no-header (in Python: header=True or False).",
+        stacklevel=4,
+    )
+    return False
+
+
+def _is_text(cell: str) -> bool:
+    return not _is_number(cell) and cell.strip().lower() not in MISSING
 
 
 def _is_number(cell: str) -> bool:

@@ -11,10 +11,20 @@ import json
 import shlex
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from robustsplit.options import (
+    factory_arguments,
+    globs,
+    input_shape,
+    paper_attack_table,
+    read_data,
+)
 
 if TYPE_CHECKING:
     from robustsplit.config import Config
@@ -111,11 +121,11 @@ def layers(
     from robustsplit.loading import build_model
     from robustsplit.network import list_layers
 
-    network = build_model(model, _arguments(arguments))
+    network = build_model(model, factory_arguments(arguments))
     if data is not None:
-        example = _read_data(data, 0, False).inputs[:2]
+        example = read_data(data, 0, False).inputs[:2]
     elif shape:
-        example = torch.zeros(2, *_shape(shape))
+        example = torch.zeros(2, *input_shape(shape))
     else:
         raise ValueError("Give the shape of one input, such as --shape 1x8x8, or --data.")
     table = list_layers(network, example)
@@ -147,6 +157,9 @@ def rho(
     reduce: Annotated[str, typer.Option(help="none, or gap: average each map.")] = "none",
     n_permutations: Annotated[int, typer.Option(min=1, help="Shuffles of the null.")] = 50,
     max_per_class: Annotated[int, typer.Option(min=0, help="Images per class; 0: all.")] = 0,
+    small_classes: Annotated[
+        str, typer.Option(help="A class too small for the estimator: error, or drop it.")
+    ] = "error",
     size: Annotated[int, typer.Option(min=0, help="Resize a folder's images to this.")] = 0,
     grayscale: Annotated[bool, typer.Option(help="Read a folder's images in grey.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
@@ -165,38 +178,43 @@ def rho(
         ("unit", unit, ("bits", "nats")),
         ("point", point, ("post", "pre")),
         ("reduction", reduce, ("none", "gap")),
+        ("treatment of small classes", small_classes, ("error", "drop")),
     ):
         if value not in known:
             raise ValueError(unknown(name, value, known))
-    if out is not None and out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file; --out takes a folder. Choose another.")
-    if out is not None and (out / "config.toml").exists():
-        raise FileExistsError(f"{out} is the run directory of a study. Choose another --out.")
+    command = "robustsplit " + shlex.join(sys.argv[1:])
+    if out is not None:
+        _refuse_taken(out, command)
     findings = profile_model(
         model,
-        _read_data(data, size, grayscale),
+        read_data(data, size, grayscale),
         weights=weights,
-        arguments=_arguments(arguments),
-        attack={"name": attack} if attack == "clean" else _paper(attack, eps),
-        layers=_globs(pattern),
+        arguments=factory_arguments(arguments),
+        attack={"name": attack} if attack == "clean" else paper_attack_table(attack, eps),
+        layers=globs(pattern),
         estimator=estimator,
         point=point,
         reduce=reduce,
         n_permutations=n_permutations,
         max_per_class=max_per_class,
+        small_classes=small_classes,
         seed=seed,
         unit=unit,
-        command="robustsplit " + shlex.join(sys.argv[1:]),
+        command=command,
         shown=progress,
     )
-    if out is not None:
-        from robustsplit.outputs import write_outputs
-
-        write_outputs(findings, out)
+    # Printed before it is written: a full disk must not take with it what was computed.
     if as_json:
         _print_json(findings.to_dict())
     else:
-        _print_profile(findings, out)
+        _print_profile(findings)
+    if out is not None:
+        from robustsplit.outputs import write_outputs
+
+        with _told_if_full("The table above is complete: make room, then repeat the command."):
+            write_outputs(findings, out)
+        if not as_json:
+            typer.echo(f"Report, to be read first: {out / 'report.html'}")
 
 
 @app.command()
@@ -279,15 +297,9 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
     from robustsplit.report import text_table
 
     folder = experiment.directory.path
-    try:
+    advice = f"Every finished step is kept: make room, then `robustsplit resume {folder}`."
+    with _told_if_full(advice):
         findings = experiment.run(progress=progress)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise OSError(
-            f"The disk is full ({error}). Every finished step is kept: make room, then go on with "
-            f"`robustsplit resume {folder}`."
-        ) from error
     typer.echo(text_table(summary_table(findings)))
     typer.echo(
         f"\nrho, null, excess and ceiling in {findings.unit}; Acc*, Acc_sr, Acc~ in % of "
@@ -305,7 +317,40 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
     )
 
 
-def _print_profile(findings: Findings, out: Path | None) -> None:
+@contextmanager
+def _told_if_full(advice: str) -> Iterator[None]:
+    """Say what is kept, and what to do, when the disk fills up inside the block."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(f"The disk is full ({error}). {advice}") from error
+
+
+def _refuse_taken(out: Path, command: str) -> None:
+    """Raise unless `out` is free, or holds what this very command wrote."""
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"{out} is a file; --out takes a folder. Choose another.")
+    if (out / "config.toml").exists():
+        raise FileExistsError(f"{out} is the run directory of a study. Choose another --out.")
+    there = out / "assessment.json"
+    if not there.is_file():
+        return
+    from robustsplit.findings import Findings
+
+    try:
+        made_by = Findings.load(there).command
+    except ValueError:
+        made_by = "another version"
+    if made_by != command:
+        raise FileExistsError(
+            f"{out} holds what another command found ({made_by}). Choose another --out, or remove "
+            "that folder."
+        )
+
+
+def _print_profile(findings: Findings) -> None:
     from robustsplit.findings import pair_table
     from robustsplit.report import text_table
 
@@ -319,8 +364,6 @@ def _print_profile(findings: Findings, out: Path | None) -> None:
     typer.echo(_networks(findings))
     for sentence in findings.warnings:
         typer.echo(f"Warning: {sentence}", err=True)
-    if out is not None:
-        typer.echo(f"Report, to be read first: {out / 'report.html'}")
 
 
 def _networks(findings: Findings) -> str:
@@ -333,47 +376,6 @@ def _networks(findings: Findings) -> str:
             words.append(f"{record.percent:.1f} % {inputs} ({low:.1f} to {high:.1f})")
         lines.append(f"The {name} network gets {', '.join(words)} right.")
     return "\n".join(lines)
-
-
-def _paper(name: str, eps: str) -> dict[str, Any]:
-    return {"name": name, "paper": True} | ({} if name == "cw" else {"eps": eps})
-
-
-def _globs(patterns: list[str] | None) -> list[str] | None:
-    return [name for text in patterns for name in text.split(",")] if patterns else None
-
-
-def _arguments(texts: list[str] | None) -> dict[str, Any]:
-    """Read ``--arg key=value`` as TOML values; bare words are text."""
-    import tomllib
-
-    found: dict[str, Any] = {}
-    for text in texts or ():
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--arg takes KEY=VALUE such as classes=10, got {text!r}.")
-        try:
-            found[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[key] = value
-    return found
-
-
-def _shape(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.replace(",", "x").split("x")]
-    except ValueError:
-        raise ValueError(f"--shape takes numbers such as 3x224x224, got {text!r}.") from None
-
-
-def _read_data(path: Path, size: int, grayscale: bool) -> Any:
-    from robustsplit import data
-
-    if path.is_dir():
-        return data.from_folder(path, size=size or None, grayscale=grayscale)
-    if not path.is_file():
-        raise FileNotFoundError(f"No data at {path}: neither an npz file nor a folder.")
-    return data.from_npz(path)
 
 
 def _formats(folder: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ again.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,9 @@ __all__ = [
     "parse",
 ]
 
+#: Names that make a folder under runs/, and no path out of it.
+NAME = re.compile(r"[^./\s\x00-\x1f][^/\x00-\x1f]*")
+
 
 class ConfigError(ValueError):
     """A setting that cannot be used; the message names file and key and what to write instead."""
@@ -63,7 +67,7 @@ class DataConfig:
         "`digits` (in scikit-learn), `npz`, `folder` (one folder per class), or `cifar10`, ...",
         choices=("digits", "npz", "folder", "cifar10", "cifar100", "imagenette"),
     )
-    path: str = setting("", "the npz file or the folder; relative to where the command runs")
+    path: str = setting("", "the npz file or the folder; relative to where the run is started")
     size: int = setting(
         0, "resize and crop images of a folder to this side; 0: as they are", least=0
     )
@@ -181,6 +185,11 @@ class InformationConfig:
     )
     n_permutations: int = setting(50, "within-label permutations of the null", least=1)
     max_per_class: int = setting(0, "at most so many images per class; 0: all", least=0)
+    small_classes: Literal["error", "drop"] = setting(
+        "error",
+        "a class too small for the estimator is an `error`, or `drop` it and say so",
+        choices=("error", "drop"),
+    )
     networks: tuple[str, ...] = setting(
         ("regular", "robust", "untrained"),
         "whole networks to profile beside Algorithm 1",
@@ -246,8 +255,8 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
             TOML, and plain words count as text.
 
     Raises:
-        ConfigError: For a file that is no TOML, an unknown key, a wrong type or a value out of
-            range.
+        ConfigError: For a file that is no TOML, an unknown key, a wrong type, a value out of
+            range, or a name that cannot name a folder.
         FileNotFoundError: When there is no such file.
     """
     path = Path(path)
@@ -256,7 +265,12 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
             f"No configuration file {path}. Write one, or try `robustsplit demo`."
         )
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}), as TOML must be. "
+            "Save it as UTF-8."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is no valid TOML: {error}.") from error
     return parse(table, str(path), overrides)
@@ -269,7 +283,13 @@ def parse(
     merged = json.loads(json.dumps(table, default=str))
     for override in overrides:
         _override(merged, override)
-    return _build(Config, merged, source, "")
+    config: Config = _build(Config, merged, source, "")
+    if not NAME.fullmatch(config.name):
+        raise ConfigError(
+            f"{source}: `name` names the run directory, so it must not be empty, begin with a dot "
+            f"or a blank, or hold a slash; got {config.name!r}."
+        )
+    return config
 
 
 def differences(old: Config, new: Config) -> list[str]:

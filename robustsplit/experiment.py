@@ -83,9 +83,13 @@ class Experiment:
             progress: Whether to show the bar; None: on a terminal.
         """
         threads = self.directory.config.threads
-        with exclusive(self.directory.path), fixed_threads(threads):
-            sweep(self.directory.path)
-            return _Study(self.directory, progress).run()
+        with (
+            self.directory.where_it_began() as directory,
+            exclusive(directory.path),
+            fixed_threads(threads),
+        ):
+            sweep(directory.path)
+            return _Study(directory, progress).run()
 
 
 def check(config: Config) -> None:
@@ -166,7 +170,8 @@ class _Study:
         self.data = load_data(self.config)
         most = self.config.mi.max_per_class
         measured = self.data.test.at_most(most) if most else self.data.test
-        large_enough(measured, self.estimator() or DEFAULT_ESTIMATOR, "error", [])
+        policy = self.config.mi.small_classes
+        large_enough(measured, self.estimator() or DEFAULT_ESTIMATOR, policy, [])
         self.attack = as_attack(self.config.attack)
         trained_on = self.config.robust.attack
         self.train_attack = as_attack(trained_on) if trained_on.name else self.attack
@@ -320,6 +325,7 @@ class _Study:
             "released": mi.released,
             "n_permutations": mi.n_permutations,
             "max_per_class": mi.max_per_class or None,
+            "small_classes": mi.small_classes,
         }
 
     def once(self, key: str, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

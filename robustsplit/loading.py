@@ -147,13 +147,16 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if "global" not in str(error).lower():  # no object was asked for: it is no pickle at all
+            raise ValueError(f"{path} is damaged or no file of weights.") from error
         raise ValueError(
             f"{path} is refused: it holds more than tensors, and loading it would run whatever "
             "code is inside. Save the weights alone, where you trust the file: "
             "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')."
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no file of weights: {error}.") from error
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, IndexError) as error:
+        reason = f": {error}" if isinstance(error, RuntimeError | OSError) and str(error) else ""
+        raise ValueError(f"{path} is damaged or no file of weights{reason}.") from error
     for name in NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
             content = content[name]

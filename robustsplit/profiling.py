@@ -36,6 +36,7 @@ def profile_model(
     reduce: str = "none",
     n_permutations: int = 50,
     max_per_class: int = 0,
+    small_classes: str = "error",
     seed: int = 0,
     unit: str = "bits",
     command: str = "",
@@ -55,6 +56,7 @@ def profile_model(
         reduce: "none" or "gap".
         n_permutations: Shuffles of the null.
         max_per_class: Images per class, 0 for all.
+        small_classes: "error", or "drop" classes too small for the estimator.
         seed: Of everything random.
         unit: For display.
         command: What the report says reproduces it.
@@ -90,6 +92,7 @@ def profile_model(
             reduce=None if reduce == "none" else reduce,
             n_permutations=n_permutations,
             max_per_class=max_per_class or None,
+            small_classes=small_classes,  # type: ignore[arg-type]
             seed=seed,
             progress=tell,
         )

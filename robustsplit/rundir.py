@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -83,6 +84,22 @@ class RunDirectory:
         """Whether the last file of a run is there."""
         return (self.path / "report.html").is_file()
 
+    @contextmanager
+    def where_it_began(self) -> Iterator[RunDirectory]:
+        """Work in the folder the run was started from: its settings may hold relative paths.
+
+        Yields:
+            This run directory, by its absolute path if the folder is another one than now.
+        """
+        path = self.path / "environment.json"
+        began = Path(json.loads(path.read_text())["folder"]) if path.is_file() else Path.cwd()
+        if began == Path.cwd() or not began.is_dir():
+            yield self
+            return
+        absolute = RunDirectory(self.path.resolve(), self.config)
+        with chdir(began):
+            yield absolute
+
     def record_environment(self, **fixed: str) -> tuple[dict[str, Any], list[str]]:
         """Write environment.json, or compare with the one of the first start.
 
@@ -127,6 +144,7 @@ def environment(config: Config) -> dict[str, Any]:
         "threads": config.threads,
         "versions": versions(PACKAGES),
         "command": " ".join(sys.argv),
+        "folder": os.getcwd(),
     }
 
 

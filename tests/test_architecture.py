@@ -15,7 +15,10 @@ ORDER = (
     {"data", "zoo", "results"},
     {"training"},
     {"analysis", "theory"},
-    {"config", "io", "plot", "report", "experiment", "cli"},
+    {"config", "io", "plot", "records", "loading", "progress", "threads"},
+    {"rundir", "findings", "conclusions", "report", "outputs"},
+    {"experiment", "profiling", "options"},
+    {"cli"},
 )
 
 
@@ -70,3 +73,10 @@ def test_results_need_no_torch():
     heavy = {"torch", "torchvision", "matplotlib"}
     names = {name.split(".")[0] for name in imported(ROOT / "robustsplit" / "results.py")}
     assert not names & heavy
+
+
+def test_only_the_command_line_knows_the_benchmark_tasks():
+    for path in SOURCES:
+        here = path.relative_to(ROOT)
+        if here.parts[:2] != ("mitools", "tasks") and here != Path("mitools/cli.py"):
+            assert not any(name.startswith("mitools.tasks") for name in imported(path)), here

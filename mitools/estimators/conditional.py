@@ -264,7 +264,7 @@ def _checked(
             f"`estimator` must be a ConditionalKSG, got {estimator!r}. For a discrete Z, use "
             "mutual_information(x, y, given=z, estimator=...), which takes any estimator."
         )
-    x, y = paired_samples(x, y)
+    x, y = paired_samples(x, y, z=z)
     z = as_samples(z, "z")
     if len(z) != len(x):
         raise ValueError(

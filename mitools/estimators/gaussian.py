@@ -36,6 +36,14 @@ LEADING = 10
 COMPONENTS = (10, 30, 90)
 #: 1 - r^2 below this is rounding: the pair is linearly determined, and its information infinite.
 ROUNDING = 1e-14
+#: Sides of fewer linear dimensions than this are not asked whether they are folded.
+FEWEST_FOLDED = 5
+#: Canonical pairs for each dimension filled from which the sides may be folded,
+FOLDED = 3.0
+#: and the value over that of as many pairs as dimensions from which it is said.
+OVERCOUNT = 1.1
+#: Rows that show how many dimensions a side fills.
+FOLDED_ROWS = 500
 #: Principal components with this share of the largest variance or less are rounding.
 RANK = 1e-13
 
@@ -84,7 +92,13 @@ class Gaussian(MutualInformationEstimator):
         return float(np.inf)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        return _linear_information(_components(x), _components(y), self.seed)
+        sides = _components(x), _components(y)
+        value, stats = _linear_information(*sides, self.seed)
+        _warn_if_folded(*sides, value)
+        return value, stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        return _permuted_information(_components(x), _components(y), permutations, self.seed)
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,10 +139,18 @@ class GaussianCopula(MutualInformationEstimator):
         return float(np.inf)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        sides = [_components(rank_normal(side)) for side in (x, y)]
-        value, stats = _linear_information(sides[0], sides[1], self.seed)
+        sides = self._sides(x, y)
+        value, stats = _linear_information(*sides, self.seed)
+        _warn_if_folded(*sides, value)
         stats["tied_fraction"] = max(_tied_fraction(x), _tied_fraction(y))
         return value, stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        return _permuted_information(*self._sides(x, y), permutations, self.seed)
+
+    def _sides(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        left, right = (_components(rank_normal(_independent_columns(side))) for side in (x, y))
+        return left, right
 
 
 def rank_normal(data: Matrix) -> Matrix:
@@ -136,6 +158,66 @@ def rank_normal(data: Matrix) -> Matrix:
     from scipy.stats import rankdata  # here: scipy.stats would double the time to import mitools
 
     return np.asarray(ndtri(rankdata(data, axis=0) / (len(data) + 1)), dtype=np.float64)
+
+
+def _independent_columns(side: Matrix) -> Matrix:
+    """Return `side` without columns that are linear combinations of others.
+
+    They tell nothing new, and ranking bends them out of the plane of the others: each would then
+    count the same information once more. Where the samples are too few to tell, all stay.
+    """
+    side = drop_constant(side)
+    scores = _components(side)
+    rank = scores.shape[1]
+    if rank >= min(len(side) - 1, side.shape[1]):
+        return side
+    from scipy.linalg import qr  # here: it would slow the import of mitools
+
+    coordinates = (scores / np.linalg.norm(scores, axis=0)).T @ standardized(side)
+    pivots = qr(coordinates, mode="r", pivoting=True)[1]
+    return np.ascontiguousarray(side[:, np.sort(pivots[:rank])])
+
+
+def _warn_if_folded(x: Matrix, y: Matrix, value: float) -> None:
+    """Warn where the value rests on more canonical pairs than the sides fill dimensions.
+
+    Columns that are noiseless curved functions of a few numbers are correlated with those of the
+    other side pair after pair, and each pair counts the same information again.
+    """
+    n, pairs = len(x), min(x.shape[1], y.shape[1])
+    if pairs < FEWEST_FOLDED:
+        return
+    filled = min(_intrinsic_dimension(side) for side in (x, y))
+    if pairs < FOLDED * filled:
+        return
+    left = 1 - _canonical_correlations(x[:, : n // 4], y[:, : n // 4]) ** 2
+    leading = -0.5 * float(np.log(np.maximum(left[: round(filled)], ROUNDING)).sum())
+    if value > OVERCOUNT * leading:
+        warnings.warn(
+            f"the first {round(filled)} canonical pairs hold {leading:.2f} nats of these "
+            f"{value:.2f}, and the samples fill about {filled:.0f} dimensions: the further pairs "
+            "may be curved functions of the first, which count the same information again. "
+            "Compare with KSG() or Auto().",
+            stacklevel=2,
+        )
+
+
+def _intrinsic_dimension(side: Matrix) -> float:
+    """Return the dimension that the two nearest neighbours show (Facco et al. 2017, eq. 2).
+
+    In d dimensions the ratio of their distances exceeds m with probability 1 / m^d, whatever the
+    density.
+    """
+    rows = side[:: max(1, len(side) // FOLDED_ROWS)]
+    norms = np.einsum("ij,ij->i", rows, rows)
+    squares = norms[:, None] + norms - 2 * rows @ rows.T
+    np.fill_diagonal(squares, np.inf)
+    near = np.partition(squares, 1, axis=1)[:, :2]
+    near = near[near[:, 0] > ROUNDING * norms.max()]
+    if len(near) < len(rows) // 2:  # repeated rows show no dimension
+        return float(side.shape[1])
+    logs = 0.5 * np.log(near[:, 1] / near[:, 0])
+    return float(max(1.0, (len(near) - 1) / max(logs.sum(), 1e-300)))
 
 
 def _linear_information(x: Matrix, y: Matrix, seed: int) -> tuple[float, dict[str, float]]:
@@ -165,6 +247,13 @@ def _linear_information(x: Matrix, y: Matrix, seed: int) -> tuple[float, dict[st
     stats["held_out"] = _held_out(x, y, seed)
     spread = unbiased > stats["held_out"] + EVIDENCE * noise
     return (unbiased if spread else stats["held_out"]), stats
+
+
+def _permuted_information(
+    x: Matrix, y: Matrix, permutations: NDArray[np.int64], seed: int
+) -> Matrix:
+    """Return I for each re-pairing; the components of a side do not change."""
+    return np.array([_linear_information(x, y[order], seed)[0] for order in permutations])
 
 
 def _unbiased(x: Matrix, y: Matrix) -> tuple[float, int]:

@@ -69,8 +69,9 @@ class KSG(MutualInformationEstimator):
     **Ceiling.** psi(n) - psi(k) for variant 1, reached exactly by I(X; X); 1/k less for variant 2.
     The bias starts well below it.
 
-    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above, and for few
-    samples: n^2 (d_x + d_y) through tiles of bounded size. Memory: a few arrays of n, or two tiles.
+    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above, and for
+    few samples: n^2 (d_x + d_y) through tiles of bounded size. Memory: a few arrays of n, or two
+    tiles.
 
     **Ties.** Exact duplicates (ReLU zeros, rounding) leave a nearest-neighbour distance of 0 and
     make the formula meaningless, so data with ties get noise of 1e-10 standard deviations by
@@ -146,6 +147,10 @@ class KSG(MutualInformationEstimator):
         if x.shape[1] == 0 or y.shape[1] == 0:
             return 0.0, stats
         return self._value(self.search.tally(x, y, self._query(x, y), orders), len(x)), stats
+
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return 2 / d in d joint dimensions, if less: balls of k points have radius n^(-1/d)."""
+        return min(0.5, 2 / (d_x + d_y))
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).

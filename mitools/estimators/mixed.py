@@ -90,6 +90,10 @@ class Mixed(MutualInformationEstimator):
         """Return psi(n) - psi(k): the k nearest samples of the pair are near on each side too."""
         return float(digamma(n_samples) - digamma(self.k))
 
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return 2 / d in d joint dimensions, if less, as `KSG`."""
+        return min(0.5, 2 / (d_x + d_y))
+
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         x, y = drop_constant(x), drop_constant(y)
         if 0 in (x.shape[1], y.shape[1]):

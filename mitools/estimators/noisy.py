@@ -12,10 +12,11 @@ with c = 8 for the lower (Bhattacharyya) and c = 2 for the upper bound (Kullback
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 from mitools.base import Matrix, MutualInformationEstimator
@@ -25,6 +26,13 @@ __all__ = ["NoisyBounds"]
 
 #: Entries of the distance matrix held at once.
 BLOCK = 4_000_000
+
+#: From this squared distance on, in units of sigma, near pairs of far points would be lost in the
+#: rounding of their scalar product, and distances are taken from the differences.
+FAR = 1e8
+
+#: The least noise told apart from none, as a share of the spread of Y.
+FINEST = 1e-100
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,8 +68,6 @@ class NoisyBounds(MutualInformationEstimator):
         2.0
     """
 
-    comparable: ClassVar[bool] = False  # I(sample; Y + noise), of a sigma that is a choice
-
     sigma: float = 0.1
     scale: Literal["distance", "data"] = "distance"
     bound: Literal["lower", "upper"] = "lower"
@@ -74,6 +80,11 @@ class NoisyBounds(MutualInformationEstimator):
         if self.bound not in ("lower", "upper"):
             raise ValueError(f"`bound` must be 'lower' or 'upper', got {self.bound!r}.")
 
+    @property
+    def comparable(self) -> bool:
+        """It is not: I(sample; Y + noise) depends on sigma, which is a choice."""
+        return False
+
     def ceiling(self, n_samples: int) -> float:
         """Return ln n: all samples distinct, and far apart against the noise."""
         return float(np.log(n_samples))
@@ -81,21 +92,42 @@ class NoisyBounds(MutualInformationEstimator):
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         codes = as_codes(x)
         counts = np.bincount(codes)
-        y = y - y.mean(axis=0)
-        spread = float(np.sqrt((y**2).sum(axis=1).mean() * len(y) / (len(y) - 1)))
-        sigma = self.sigma * (spread if self.scale == "distance" else 1.0)
         shares = counts / len(y)
-        stats = {"sigma": sigma, "ceiling": float(-(shares * np.log(shares)).sum())}
-        if sigma == 0:  # constant Y: no spread to take a share of
-            return 0.0, stats | {"lower": 0.0, "upper": 0.0}
-        lower, upper = _entropy_bounds(y / sigma)
+        stats = {"ceiling": float(-(shares * np.log(shares)).sum())}
+        y, exponent = _centred(y)
+        spread = float(np.sqrt((y**2).sum(axis=1).mean() * len(y) / (len(y) - 1)))
+        if spread == 0:  # constant Y: no spread to take a share of
+            own = self.sigma if self.scale == "data" else 0.0
+            return 0.0, stats | {"sigma": own, "lower": 0.0, "upper": 0.0}
+        sigma = self.sigma * spread
+        if self.scale == "data":
+            # Noise beyond these shares of the spread changes nothing that float64 could show.
+            with np.errstate(over="ignore", under="ignore"):
+                ratio = np.ldexp(self.sigma, -exponent)
+            sigma = float(np.clip(ratio, FINEST * spread, spread / FINEST))
+        stats["sigma"] = self.sigma if self.scale == "data" else float(np.ldexp(sigma, exponent))
+        y = y / sigma
+        lower, upper = _entropy_bounds(y)
         for code in np.flatnonzero(counts > 1):
-            within = _entropy_bounds(y[codes == code] / sigma)
+            within = _entropy_bounds(y[codes == code])
             # a lower bound of a difference takes away an upper bound, and vice versa
             lower -= shares[code] * within[1]
             upper -= shares[code] * within[0]
         stats |= {"lower": lower, "upper": min(upper, stats["ceiling"])}
         return stats[self.bound], stats
+
+
+def _centred(y: Matrix) -> tuple[Matrix, int]:
+    """Return Y around its mean, times the power of two that brings it near 1, and its exponent."""
+    largest = float(np.abs(y).max())
+    exponent = int(np.frexp(largest)[1]) if largest > 0 else 0
+    y = np.ldexp(y, -exponent)  # before the mean, whose sum may leave float64
+    y = y - y.mean(axis=0)
+    inner = float(np.abs(y).max())
+    if inner == 0:
+        return y, exponent
+    further = int(np.frexp(inner)[1])
+    return np.ldexp(y, -further), exponent + further
 
 
 def _entropy_bounds(y: Matrix) -> tuple[float, float]:
@@ -105,8 +137,11 @@ def _entropy_bounds(y: Matrix) -> tuple[float, float]:
     totals = np.zeros(2)
     for start in range(0, len(y), block):
         rows: NDArray[np.int64] = np.arange(start, min(start + block, len(y)))
-        squares = np.maximum(norms[rows, None] + norms[None] - 2 * (y[rows] @ y.T), 0.0)
-        squares[np.arange(len(rows)), rows] = 0.0
+        if norms.max() > FAR:
+            squares = cdist(y[rows], y, "sqeuclidean")
+        else:
+            squares = np.maximum(norms[rows, None] + norms[None] - 2 * (y[rows] @ y.T), 0.0)
+            squares[np.arange(len(rows)), rows] = 0.0
         totals += [logsumexp(-squares / c, axis=1).sum() for c in (8.0, 2.0)]
     lower, upper = np.log(len(y)) - totals / len(y)
     return float(lower), float(upper)

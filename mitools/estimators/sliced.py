@@ -11,7 +11,6 @@ estimated as the mean of a base estimator over draws of the frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +53,6 @@ class Sliced(MutualInformationEstimator):
         True
     """
 
-    comparable: ClassVar[bool] = False
-
     k: int = 1
     n_slices: int = 100
     base: MutualInformationEstimator = field(default_factory=KSG)
@@ -67,6 +64,16 @@ class Sliced(MutualInformationEstimator):
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if not isinstance(self.base, MutualInformationEstimator):
             raise TypeError(f"`base` must be an estimator such as KSG(), got {self.base!r}.")
+
+    @property
+    def unit(self) -> str:
+        """The base estimator's."""
+        return self.base.unit
+
+    @property
+    def comparable(self) -> bool:
+        """It is not: a mean over slices is no bound of I."""
+        return False
 
     def minimum_samples(self) -> int:
         """Return the base estimator's."""

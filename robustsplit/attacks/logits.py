@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from robustsplit.network.models import refusal
+
 __all__ = ["LogitModel", "SelectOutput"]
 
 #: Rows that sum to one this closely, without a negative entry, are probabilities, not logits.
@@ -52,7 +54,7 @@ class LogitModel(nn.Module):
         try:
             output = self.module(inputs)
         except RuntimeError as error:
-            raise _explained(error, self.module, inputs) from error
+            raise refusal(error, self.module, inputs) from error
         logits = _two_dimensional(output)
         if logits.ndim != 2 or len(logits) != len(inputs):
             raise ValueError(
@@ -149,19 +151,3 @@ def _check_values(logits: Tensor, plain: bool) -> None:
             "is overstated. Remove the final softmax or sigmoid.",
             stacklevel=2,
         )
-
-
-def _explained(error: RuntimeError, module: nn.Module, inputs: Tensor) -> Exception:
-    """Name a mismatch of dtype or device between model and inputs; else return `error`."""
-    first = next((p for p in module.parameters() if p.is_floating_point()), None)
-    if first is not None and first.device != inputs.device:
-        return ValueError(
-            f"The model is on {first.device}, the inputs are on {inputs.device}. Move one of "
-            f"them: inputs.to({str(first.device)!r})."
-        )
-    if first is not None and first.dtype != inputs.dtype:
-        return TypeError(
-            f"The model's parameters are {first.dtype}, the inputs {inputs.dtype}. Convert one of "
-            f"them: inputs.to({first.dtype})."
-        )
-    return error

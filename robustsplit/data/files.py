@@ -153,7 +153,13 @@ def splits_from_folder(
         for alias in reversed(aliases)
         if (root / alias).is_dir()
     }
-    if not {"train", "test"} & set(found):
+    if "validation" in found and not {"train", "test"} & set(found):
+        raise ValueError(
+            f"{root} has the folder {found['validation'].name}/ and neither train/ nor test/, so "
+            "it is neither a set with its parts nor a folder of classes. Expected train/ and "
+            "test/ (and val/), or class folders alone."
+        )
+    if not found:
         return split(from_folder(root, size=size, grayscale=grayscale), seed=seed)
     parts = {
         part: from_folder(folder, size=size, grayscale=grayscale) for part, folder in found.items()

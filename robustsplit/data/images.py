@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from robustsplit.data.overlap import check_disjoint
+
 __all__ = ["DataSplits", "ImageData", "as_image_data", "as_tensor"]
 
 
@@ -128,6 +130,10 @@ class DataSplits:
         test: Used once per final network: accuracies that are reported, and connectivity.
 
     Each may be given as anything that `as_image_data` takes, such as a DataLoader.
+
+    Raises:
+        ValueError: For parts of different shapes or classes, and for parts that are copies of each
+            other. A few shared inputs are warned of.
     """
 
     train: ImageData
@@ -153,6 +159,7 @@ class DataSplits:
                     f"All parts must have the same classes, got {part.classes} and "
                     f"{self.train.classes}."
                 )
+        check_disjoint({name: getattr(self, name) for name in parts})
 
     @property
     def name(self) -> str:

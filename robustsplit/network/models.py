@@ -5,6 +5,7 @@ Everything here leaves a model as it was found.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,9 +22,13 @@ __all__ = [
     "eval_mode",
     "first_tensor",
     "module_names",
+    "refusal",
     "tensors_in",
     "unwrap",
 ]
+
+#: What torch says when a layer cannot take a tensor of that shape.
+MISSHAPEN = re.compile(r"shape|size|channel|dimension", re.IGNORECASE)
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -115,3 +120,36 @@ def eager() -> AbstractContextManager[Any]:
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
         return nullcontext()  # nothing was compiled, or torch < 2.6
     return torch.compiler.set_stance("force_eager")
+
+
+def refusal(error: RuntimeError, module: nn.Module, inputs: Tensor) -> Exception:
+    """Return what to raise for a failed forward pass: `error`, unless the inputs explain it.
+
+    Args:
+        error: What the pass raised.
+        module: The model.
+        inputs: What it was called with, batch axis first.
+
+    Returns:
+        A ValueError or TypeError that names the mismatch of device, dtype or shape.
+    """
+    first = next((p for p in module.parameters() if p.is_floating_point()), None)
+    if first is not None and first.device != inputs.device:
+        return ValueError(
+            f"The model is on {first.device}, the inputs are on {inputs.device}. Move one of "
+            f"them: inputs.to({str(first.device)!r})."
+        )
+    if first is not None and first.dtype != inputs.dtype and inputs.is_floating_point():
+        return TypeError(
+            f"The model's parameters are {first.dtype}, the inputs {inputs.dtype}. Convert one of "
+            f"them: inputs.to({first.dtype})."
+        )
+    reason = str(error).strip().partition("\n")[0]
+    if MISSHAPEN.search(reason):
+        one = " x ".join(map(str, inputs.shape[1:]))
+        return ValueError(
+            f"The model does not take inputs of {one}: {reason}. Check their size and channels "
+            "against those the model was made for; images of a folder can be resized (size=...) "
+            "and read in grey (grayscale=True)."
+        )
+    return error

@@ -23,6 +23,7 @@ from robustsplit.network.models import (
     eval_mode,
     first_tensor,
     module_names,
+    refusal,
     tensors_in,
     unwrap,
 )
@@ -156,6 +157,10 @@ def trace(model: nn.Module, example: Any) -> Trace:
         try:
             output = call(root, _differentiable(example))
         except Exception as error:
+            if isinstance(error, RuntimeError) and isinstance(example, Tensor):
+                better = refusal(error, root, example)
+                if better is not error:
+                    raise better from error
             error.add_note(
                 f"This happened in a trial pass of {type(root).__name__} on an example of shape "
                 f"{tuple(probe.shape)}; check that `model(example)` works."

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 from scipy.stats import gamma, norm
 
-from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess, parse_estimator
+from mitools import EDGE, KSG, PCA, Auto, GaussianCopula, Reduced, Verdict, assess, parse_estimator
 from mitools._resampling import fitted_p_value, p_value
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.distributions import ClassShift, Gaussian, Identity, SignXor
@@ -111,6 +111,7 @@ def test_a_second_opinion_is_needed_and_must_agree():
 
 
 def test_settings_that_change_the_value_are_named():
+    from mitools._interval import Spread
     from mitools.verdict import Evidence, Saturation, judge
 
     estimate = TOY.estimate(*STRONG)
@@ -120,7 +121,7 @@ def test_settings_that_change_the_value_are_named():
         p_value=0.001,
         fitted_p_value=1e-9,
         n_permutations=999,
-        half_width=0.01,
+        spread=Spread(0.01),
         saturation=Saturation(0.1),
         cross_check=toy(*STRONG).cross_check,
         sweep={"k=2": estimate.value * 1.1, "k=8": estimate.value * 1.5},
@@ -303,7 +304,8 @@ def test_text_has_nats_bits_the_verdict_and_what_the_interval_is_of(labelled):
     assert first.startswith("I = ")
     assert "nats (" in first
     assert "bits)" in first
-    assert "of the expected estimate, not of I" in text
+    assert "90%: noise " in text
+    assert "bias perhaps" in text
     assert len(text.splitlines()) < 15
     assert len(repr(labelled)) < 140
     assert repr(labelled).endswith(f"{labelled.verdict})")
@@ -322,7 +324,8 @@ def test_json_has_everything_in_plain_numbers(labelled):
     assert record["verdict"] == str(labelled.verdict)
     assert len(record["null_nats"]) == 100
     assert record["parts"]["a"]["n_samples"] == 400
-    assert record["interval_of"] == "the expected estimate, not of I"
+    assert record["interval_of"] == "I: noise, and an allowance for bias"
+    assert record["noise_nats"] == labelled.spread.noise
     assert record["saturation"]["cells_x"] == 7
 
 
@@ -345,8 +348,12 @@ def second(estimator, width, cross_check="auto", entropy=np.inf):
 
 
 def test_the_second_estimator_is_of_another_kind():
-    assert second(KSG(), 3) == EDGE()
-    assert second(EDGE(), 3) == KSG()
+    assert second(KSG(), 1) == EDGE()
+    assert second(EDGE(), 1) == KSG()
+    assert second(KSG(), 3) == second(EDGE(), 16) == Auto()
+    assert second(KSG(), 17) == second(Auto(), 3) == EDGE()
+    assert second(GaussianCopula(), 3) == KSG()
+    assert second(GaussianCopula(), 9) == Reduced(KSG(), PCA(4))
     assert second(EDGE(), 300) == Reduced(KSG(), PCA(4))
     assert second(Reduced(KSG(), PCA(2)), 300) == Reduced(EDGE(), PCA(2))
     assert second(Reduced(EDGE(), PCA(2)), 300) == Reduced(KSG(), PCA(2))

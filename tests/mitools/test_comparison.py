@@ -151,3 +151,15 @@ def test_arrays_have_numbers_for_names():
 def test_bad_tables_are_refused(data, settings, message):
     with pytest.raises(ValueError, match=message):
         information_matrix(data, **settings)
+
+
+def test_a_matrix_takes_numbers_held_as_objects_for_numbers():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(80, 2)), columns=["a", "b"])
+    held = information_matrix(frame.astype(object), n_permutations=5)
+    assert np.array_equal(
+        held.values, information_matrix(frame, n_permutations=5).values, equal_nan=True
+    )
+    frame["c"] = pd.array([pd.NA, *[True] * 79], dtype="boolean")
+    with pytest.raises(ValueError, match="The column 'c' has 1 missing values"):
+        information_matrix(frame, n_permutations=5)

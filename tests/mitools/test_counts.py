@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mitools import EDGE
 from mitools.counts import CountState
+from mitools.estimators.edge_correction import occupancies_for
 
 
 def data(n=600, d=2, seed=0):
@@ -121,6 +122,18 @@ def test_a_long_stream_is_accurate_and_its_memory_bounded():
     assert estimate.n_samples == 200_000
     assert estimate.value == pytest.approx(-0.5 * np.log(0.19), abs=0.02)
     assert all(len(codes) <= 4**9 for codes, _ in state.tables[0])
+
+
+@pytest.mark.parametrize("r", [0.0, 0.6, 0.9])
+def test_full_cells_need_larger_occupancies(r):
+    # 12 samples a deepest cell, as 3 million make of the nine halvings of a stream. With k = 30
+    # the value at r = 0.9 would be 0.016 nats low, as shuffling fills no cell past k.
+    n, rng = 200_000, np.random.default_rng(0)
+    x = rng.normal(size=n)
+    y = r * x + np.sqrt(1 - r * r) * rng.normal(size=n)
+    state = EDGE().fit_hash(x[:5000], y[:5000], steps=7).update(x, y)
+    assert occupancies_for(state.blocks[0], n, (3, 10)).tolist() == [60, 200]
+    assert state.finalize().value == pytest.approx(-0.5 * np.log(1 - r * r), abs=0.008)
 
 
 def test_a_stream_of_independent_wide_data_gives_zero():

@@ -119,3 +119,58 @@ def test_what_it_cannot_see():
     assert abs(GaussianCopula().estimate(x, x**2).value) < 0.01  # the docstring's own example
     labels = GaussianCopula().estimate(x, (x > 0).astype(float))
     assert labels.stats["tied_fraction"] > 0.99
+
+
+def embedded(rng, n, width, bend):
+    """Two hidden columns a side with I = 2 nats, seen through `width` noiseless columns."""
+    r = np.sqrt(1 - np.exp(-2.0))
+    hidden = rng.normal(size=(n, 2))
+    other = r * hidden + np.sqrt(1 - r**2) * rng.normal(size=(n, 2))
+    return (bend(side @ rng.normal(size=(2, width))) for side in (hidden, other))
+
+
+@pytest.mark.parametrize("estimator", [Gaussian(), GaussianCopula()], ids=repr)
+@pytest.mark.parametrize(("n", "width"), [(2000, 10), (1000, 200), (300, 600)])
+def test_linear_combinations_of_columns_are_not_counted_again(estimator, n, width):
+    x, y = embedded(np.random.default_rng(9), n, width, lambda side: side)
+    estimate = estimator.estimate(x, y)
+    assert estimate.stats["rank_x"] == 2
+    assert estimate.value == pytest.approx(2.0, abs=0.2)  # sd at n = 300: 0.08
+    copies = estimator.estimate(np.hstack([x, x[:, :2]]), np.hstack([y, -3 * y]))
+    assert copies.value == pytest.approx(estimate.value, abs=0.2)
+
+
+def test_copies_of_columns_change_no_bit_of_the_ranks():
+    x, y = pairs(np.random.default_rng(10), 400, 3, 1.0)
+    once = GaussianCopula().estimate(x, y).value
+    assert GaussianCopula().estimate(np.hstack([x, x**3]), np.hstack([y, y])).value == (
+        pytest.approx(once, abs=1e-9)
+    )
+
+
+@pytest.mark.parametrize("estimator", [Gaussian(), GaussianCopula()], ids=repr)
+def test_curved_copies_are_warned_of(estimator):
+    bent = embedded(np.random.default_rng(11), 1000, 50, np.tanh)
+    with pytest.warns(UserWarning, match="count the same information again"):
+        estimate = estimator.estimate(*bent)
+    assert estimate.value > 3  # what the warning is about: the truth is 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("estimator", [Gaussian(), GaussianCopula()], ids=repr)
+def test_noisy_copies_and_many_weak_pairs_are_not_warned_of(estimator):
+    rng = np.random.default_rng(12)
+    x, y = embedded(rng, 1000, 50, lambda side: side)
+    noisy = [side + 0.3 * rng.normal(size=side.shape) for side in (x, y)]
+    assert estimator.estimate(*noisy).value == pytest.approx(2.0, abs=0.25)
+    many = pairs(rng, 2000, 60, 1.2)
+    assert estimator.estimate(*many).value == pytest.approx(1.2, abs=0.15)  # sd 0.03
+
+
+@pytest.mark.parametrize("estimator", [Gaussian(), GaussianCopula()], ids=repr)
+def test_permuted_values_are_those_of_permuted_samples(estimator):
+    rng = np.random.default_rng(13)
+    x, y = pairs(rng, 120, 3, 1.0)
+    orders = rng.permuted(np.tile(np.arange(120), (4, 1)), axis=1)
+    expected = [estimator.estimate(x, y[order]).value for order in orders]
+    assert estimator._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)

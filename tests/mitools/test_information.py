@@ -119,6 +119,54 @@ BAD = {
     "objects": (np.array([{}] * 60), Y, TypeError, "object array that holds something else"),
     "text in objects": (np.array(["1"] * 60, dtype=object), Y, TypeError, "object array"),
     "none": ([1.0, None, 2.0], [1, 2, 3], ValueError, "`x` has 1 missing entries"),
+    "nothing": (None, Y, TypeError, "`x` must be an array, a list or a data frame, got NoneType"),
+    "mapping": ({"a": 1}, Y, TypeError, "must be an array, a list or a data frame, got dict"),
+    "iterator": (iter(X), Y, TypeError, "Turn iterators and mappings into lists first"),
+    "string": ("1 2 3", Y, TypeError, "must hold numbers, got dtype <U5"),
+    "bytes": (b"123", Y, TypeError, r"must hold numbers, got dtype \|S3"),
+    "categories": (pd.Categorical(["a", "b"] * 30), Y, TypeError, "something else, str"),
+    "time zones": (
+        pd.Series(pd.date_range("2020", periods=60, tz="UTC")),
+        Y,
+        TypeError,
+        "something else, Timestamp",
+    ),
+    "structured": (np.zeros(60, [("a", float)]), Y, TypeError, r"got dtype \[\('a'"),
+    "durations": (np.arange(60).astype("m8[s]"), Y, TypeError, "got dtype timedelta64"),
+    "lists in objects": (np.array([[1], [1, 2]] * 30, object), Y, TypeError, "else, list"),
+    "pandas boolean NA": (
+        pd.array([pd.NA, *[True] * 59], dtype="boolean"),
+        Y,
+        ValueError,
+        "`x` has 1 missing entries",
+    ),
+    "pandas Float64 NA": (
+        pd.array([pd.NA, *[1.5] * 59], dtype="Float64"),
+        Y,
+        ValueError,
+        "`x` has (1 missing|NaN in 1)",
+    ),
+    "mixed frame": (
+        pd.DataFrame({"a": X[:, 0], "b": "text"}),
+        Y,
+        TypeError,
+        "something else, str",
+    ),
+    "on its side": (X.T, Y, ValueError, r"`x` has 60 columns: if it lies on its side, pass `x.T`"),
+    "both on their side": (X.T, Y.T, ValueError, r"If the data lie on their side, pass `x.T`"),
+    "other index": (
+        pd.Series(X[:, 0]),
+        pd.Series(Y[:, 0], index=range(1, 61)),
+        ValueError,
+        r"`x` and `y` have different row labels \(index\): row 0 is 0 in `x` and 1 in `y`. "
+        r'Pair them by label, with `x.align\(y, join="inner", axis=0\)`',
+    ),
+    "other order": (
+        pd.DataFrame(X),
+        pd.DataFrame(Y).iloc[::-1],
+        ValueError,
+        "row 0 is 0 in `x` and 59 in `y`",
+    ),
     "pandas NA": (pd.array([1, pd.NA, 2]), [1, 2, 3], ValueError, "`x` has (1 missing|NaN in 1)"),
     "merged by float64": (
         np.arange(60) + 2**60,
@@ -213,6 +261,14 @@ def test_unequal_shares_weigh_the_labels():
 
 
 BAD_LABELS = {
+    "lists": (np.array([[1], [1, 2]] * 30, object), TypeError, "that can be ordered.* got list"),
+    "arrays": (
+        np.array([np.ones(2)] * 59 + [None], object),
+        TypeError,
+        "that can be ordered.* got ndarray",
+    ),
+    "structured": (np.zeros(60, [("a", float)]), TypeError, "that can be ordered.* got void"),
+    "mapping": ({"a": 1}, TypeError, "`given` must be an array, a list or a data frame, got dict"),
     "length": (Z[:-1], ValueError, r"one label per sample, with shape \(60,\), got shape \(59,\)"),
     "one-hot": (
         np.eye(3)[Z],
@@ -241,6 +297,21 @@ def test_bad_labels_say_what_is_wrong_and_what_to_do(case):
     labels, error, message = BAD_LABELS[case]
     with pytest.raises(error, match=message):
         value(X, Y, given=labels)
+
+
+def test_pandas_rows_are_paired_by_equal_labels():
+    x, y, z = pd.DataFrame(X), pd.Series(Y[:, 0]), pd.Series(Z)
+    rows = y.index + 7
+    assert value(x, y) == value(x.set_axis(rows), y.set_axis(rows)) == EXPECTED
+    assert value(x, y.set_axis(rows).to_numpy()) == EXPECTED  # by position, as was asked
+    assert value(*x.align(y.iloc[::-1], join="inner", axis=0)) == EXPECTED
+    assert value(x, y, given=z) == value(X, Y, given=Z)
+    with pytest.raises(ValueError, match="`x` and `given` have different row labels"):
+        value(x, y, given=z.set_axis(rows))
+    from mitools import conditional_mutual_information
+
+    with pytest.raises(ValueError, match="`y` and `z` have different row labels"):
+        conditional_mutual_information(X, y, z.set_axis(rows))
 
 
 def test_equal_numbers_are_one_label():

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mitools import EDGE, KSG, __version__, assess, mutual_information
+from mitools import EDGE, KSG, Labels, __version__, assess, mutual_information
 from mitools.cli import main
 from mitools.distributions import ClassCorrelation
+from mitools.tasks import SUITES, suite
 
 X, Y, Z = ClassCorrelation().sample_labelled(300, seed=0)
 
@@ -146,14 +147,14 @@ def test_warnings_are_one_line_too(folder):
 def test_compare_shows_each_estimator_and_draws_them(folder, here):
     command = ["compare", "data.csv", "--x", "x", "--y", "y", "--permutations", "5"]
     chosen = ["--estimators", "ksg:k=3,variant=2,copula,geometric"]
-    result = mitools(folder, *command, *chosen, "--plot", "compared.png")
+    result = mitools(folder, *command, *chosen, "--plot", "new/compared.png")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     value = mutual_information(X, Y, estimator=KSG(k=3, variant=2)).value
     assert lines[1].split()[:3] == ["KSG(k=3,", "variant=2)", f"{value:.3f}"]
     assert lines[2].startswith("GaussianCopula()")
     assert lines[3].endswith("(gmi, not nats)")
-    assert (folder / "compared.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "new" / "compared.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads(here(*command, *chosen, "--json")[1])
     assert record["answers"][0]["estimate"]["nats"] == pytest.approx(value, abs=1e-12)
 
@@ -178,7 +179,48 @@ def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
     assert pairs["p_value"].between(1 / 21, 1).all()
 
 
+def test_tasks_shows_errors_and_writes_them(folder):
+    command = ["tasks", "--suite", "bend", "--estimator", "ksg:k=3,variant=2,copula"]
+    result = mitools(
+        folder, *command, "--n", "100,200", "--seeds", "2", "--out", "out/scores.json"
+    )
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "bend, n = 100, mean of 2 samples a task; nats"
+    assert lines[-1] == "Written: out/scores.json"
+    assert sum(line.startswith("mean absolute error") for line in lines) == 2
+    record = json.loads((folder / "out" / "scores.json").read_text())
+    first = record["rows"][0]
+    sample = suite("bend")[0].sample(100, seed=0)
+    assert first["value"] == KSG(k=3, variant=2).estimate(*sample).value
+    assert first["error"] == first["value"] - suite("bend")[0].mutual_information
+    assert len(record["rows"]) == 10 * 2 * 2 * 2
+
+
+def test_tasks_lists_suites_and_their_truths(here):
+    assert [line.split()[0] for line in here("tasks", "--list")[1].splitlines()] == list(SUITES)
+    listed = here("tasks", "--list", "--suite", "bend,independent")[1].splitlines()
+    assert len(listed) == 18
+    assert "0.4086" in listed[0]
+
+
+def test_tasks_reads_saved_ones(here, folder):
+    (folder / "saved").mkdir()
+    np.savez(folder / "saved" / "a.npz", x=X, y=Y)
+    manifest = "suite,task_id,file,mi_nats\nmine,first,a.npz,0.5\n"
+    (folder / "saved" / "manifest.csv").write_text(manifest)
+    code, out, _ = here("tasks", "--folder", "saved", "--n", "300", "--out", "scores.csv")
+    assert code == 0
+    assert out.startswith("mine, n = 300, one sample")
+    value = pd.read_csv(folder / "scores.csv").loc[0, "value"]
+    assert value == pytest.approx(mutual_information(X, Y, estimator=KSG()).value, abs=1e-9)
+
+
 MISTAKES = {
+    "suite": (["tasks", "--suite", "bent"], "No suite named 'bent'. Did you mean 'bend'"),
+    "saved": (["tasks", "--folder", "."], "There is no manifest.csv"),
+    "n": (["tasks", "--n", "many"], "--n must be whole numbers with commas, got 'many'"),
+    "out": (["tasks", "--out", "scores.txt"], "--out must end in .json or .csv"),
     "one column": (["matrix", "data.csv", "--columns", "x"], "at least 2 columns, got 1"),
     "a gap": (["matrix", "gap.csv"], "`x` has NaN in 1 of 300 rows"),
     "unit": (["matrix", "data.csv", "--estimator", "geometric"], "is not in nats"),
@@ -201,3 +243,29 @@ def test_mistakes_with_tables_are_one_line_too(here, case):
     assert message in err
     assert err.startswith("mitools: ")
     assert err.count("\n") == 1
+
+
+def test_the_first_row_is_what_is_said_of_it(folder, here):
+    np.savetxt(folder / "bare.csv", np.column_stack([X, Y]), delimiter=",")
+    command = ["estimate", "bare.csv", "--x", "0", "--y", "1", "--json"]
+    code, out, err = here(*command)
+    assert (code, json.loads(out)["n_samples"]) == (0, 300)
+    assert "taken for data" in err
+    assert err.count("\n") == 1
+    code, out, err = here(*command, "--no-header")
+    assert (code, json.loads(out)["n_samples"], err) == (0, 300, "")
+    code, out, err = here(*command, "--header")
+    assert (code, json.loads(out)["n_samples"], err) == (0, 299, "")
+
+
+def test_text_is_a_label_to_estimators_of_labels(folder, here):
+    words = np.where(X[:, 0] > 0, "up", "down")
+    pd.DataFrame({"y": Y[:, 0], "word": words}).to_csv(folder / "words.csv", index=False)
+    command = ["words.csv", "--x", "y", "--y", "word", "--json"]
+    expected = mutual_information(Y, (words == "up").astype(int), estimator=Labels()).value
+    code, out, err = here("estimate", *command, "--estimator", "labels")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["nats"] == pytest.approx(expected, abs=1e-12)
+    code, out, err = here("estimate", *command)
+    assert code == 2
+    assert "take it for labels with --estimator labels" in err

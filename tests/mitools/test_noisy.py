@@ -71,3 +71,32 @@ def test_refusals():
         NoisyBounds(sigma=0)
     with pytest.raises(ValueError, match="`bound` must be 'lower' or 'upper', got 'mean'"):
         NoisyBounds(bound="mean")
+
+
+@pytest.mark.parametrize("power", [-1000, -600, -300, 300, 600, 1000])
+def test_extreme_units_change_nothing(power):
+    y = np.random.default_rng(4).normal(size=(80, 3))
+    x = np.arange(80)
+    huge = np.ldexp(y, power)
+    with np.errstate(all="raise", under="ignore"):
+        relative = NoisyBounds(0.2).estimate(x, huge)
+        absolute = NoisyBounds(float(np.ldexp(0.2, power)), scale="data").estimate(x, huge)
+    assert relative.value == pytest.approx(NoisyBounds(0.2).estimate(x, y).value, abs=1e-12)
+    expected = NoisyBounds(0.2, scale="data").estimate(x, y).value
+    assert absolute.value == pytest.approx(expected, abs=1e-12)
+
+
+def test_noise_far_below_or_above_the_data():
+    x, y = np.arange(80), np.repeat(np.arange(8.0), 10)
+    for scale in (1e-300, 1.0, 1e300):
+        tiny, large = NoisyBounds(1e-320, scale="data"), NoisyBounds(1e300, scale="data")
+        assert tiny.estimate(x, scale * y).value == pytest.approx(np.log(8), abs=1e-12)
+        if scale <= 1:
+            assert large.estimate(x, scale * y).value == pytest.approx(0, abs=1e-12)
+
+
+def test_close_points_far_from_the_others_are_told_apart():
+    y = np.concatenate([np.arange(20.0), 1e12 + np.arange(20.0)])  # clusters of 20, far apart
+    expected = np.log(2) + naive(np.arange(20.0)[:, None], 1.0, 8)
+    found = NoisyBounds(1.0, scale="data").estimate(np.arange(40), y).value
+    assert found == pytest.approx(expected, abs=1e-6)  # the mean itself is rounded to 1e-4

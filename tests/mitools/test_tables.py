@@ -77,10 +77,59 @@ def test_wrong_columns_name_the_nearest(table, wanted, message):
         table.columns(wanted)
 
 
+BARE = np.array([[1, 2], [3, 4], [5, 6]])
+
+
 def test_a_csv_without_a_header_has_numbered_columns(tmp_path):
     path = tmp_path / "bare.csv"
     path.write_text("1,2\n3,4\n5,6\n")
-    assert np.array_equal(read_table(path).columns("0:2"), [[1, 2], [3, 4], [5, 6]])
+    with pytest.warns(UserWarning, match=r"the first row \(1, 2\) is taken for data"):
+        assert np.array_equal(read_table(path).columns("0:2"), BARE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_header_that_is_declared_is_believed(tmp_path):
+    path = tmp_path / "years.csv"
+    path.write_text("2001,2002\n1,2\n3,4\n5,6\n")
+    named = read_table(path, header=True)
+    assert named.names == ["2001", "2002"]
+    assert np.array_equal(named.columns("2001,2002"), BARE)
+    bare = read_table(path, header=False)
+    assert np.array_equal(bare.columns("0:2"), [[2001, 2002], *BARE.tolist()])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x,7\n1.5,2\n", True),  # a text above a number
+        ("x,label\n1,a\n", True),
+        ("name,colour\nbob,red\n", True),  # no numbers at all
+        (",x\n0,1\n", True),  # as pandas writes its index
+        ("x,y\n,2\n", True),
+        ("\n\nx,y\n1,2\n", True),
+        ("1.5,cat\n2.5,dog\n", False),  # data with labels: the first row is like the second
+        ("1.5,,3\n2.5,1,2\n", False),  # a missing value is no name
+        ("NA,2\n1,3\n", False),
+        ("label,7\ncat,1\n", False),  # cannot be told: a number is above the number
+    ],
+)
+def test_what_tells_names_from_data(tmp_path, recwarn, text, names):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    rows = len(text.split()) - names
+    table = read_table(path)
+    assert len(table.labels("0")) == rows
+    assert (len(recwarn) == 0) == names
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2,3\n4,5,6\n", "a,b\n1,2,\n", "\na,b\n1,2,3\n"])
+@pytest.mark.parametrize("header", [None, True, False])
+def test_more_cells_than_names_are_refused_with_the_line(tmp_path, text, header):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    line = 3 if text.startswith("\n") else 2
+    with pytest.raises(ValueError, match=rf"a\.csv: line {line} has 3 cells, and .* has 2"):
+        read_table(path, header)
 
 
 def test_a_spreadsheet_mark_at_the_start_is_not_part_of_the_name(tmp_path):
@@ -171,3 +220,10 @@ def test_parquet_without_pyarrow_says_how_to_add_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r'pip install "robustsplit\[parquet\]"'):
         read_table(tmp_path / "a.parquet")
+
+
+def test_names_that_occur_twice_are_warned_of(tmp_path):
+    (tmp_path / "a.csv").write_text("x,x,y\n1,2,3\n4,5,6\n")
+    with pytest.warns(UserWarning, match=r"more than one column is called 'x'; .* 'x\.1' here"):
+        table = read_table(tmp_path / "a.csv")
+    assert table.names == ["x", "x.1", "y"]

@@ -269,9 +269,12 @@ def test_data_and_networks_are_checked_before_anything_runs(nets, blobs, monkeyp
     with pytest.raises(TypeError, match="DataSplits"):
         learn(nets, blobs, data=(blobs.test.inputs, blobs.test.labels))
     names = ("low", "high", "higher")
-    wide = ImageData(blobs.train.inputs, blobs.train.labels + 1, names)
+    wide = [
+        ImageData(part.inputs, part.labels + 1, names)
+        for part in (blobs.train, blobs.validation, blobs.test)
+    ]
     with pytest.raises(ValueError, match="Got label 2, but the model has 2 classes"):
-        learn(nets, blobs, data=DataSplits(wide, wide, wide))
+        learn(nets, blobs, data=DataSplits(*wide))
 
 
 def test_networks_handed_over_frozen_are_trained_in_f_b(nets, blobs):

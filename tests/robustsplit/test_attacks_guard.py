@@ -375,7 +375,7 @@ def test_bad_models(attack):
         attack.perturb(Fixed(3, lambda z: z[:1]), X, Y)
     with pytest.raises(TypeError, match=r"parameters are torch.float64, the inputs torch.float32"):
         attack.perturb(Fixed(3).double(), X, Y)
-    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+    with pytest.raises(ValueError, match=r"does not take inputs of 6: .* cannot be multiplied"):
         attack.perturb(Fixed(3, d=7), X, Y)
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module, got function"):
         attack.perturb(lambda x: x, X, Y)

@@ -84,6 +84,20 @@ def test_wrong_settings_name_the_file_and_the_key(tmp_path, change, message):
     assert "wrong.toml" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "."])
+def test_names_stay_below_runs(name):
+    with pytest.raises(ConfigError, match="names the run directory"):
+        parse({"name": name})
+    assert parse({"name": "half 2.1_b-c"}).name == "half 2.1_b-c"
+
+
+def test_text_in_another_encoding_is_said(tmp_path):
+    path = tmp_path / "latin.toml"
+    path.write_bytes('name = "caf\xe9"'.encode("latin-1"))
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        load(path)
+
+
 def test_missing_file_is_said():
     with pytest.raises(FileNotFoundError, match=r"No configuration file nowhere\.toml"):
         load("nowhere.toml")

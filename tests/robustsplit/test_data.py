@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +23,8 @@ from robustsplit.data import (
 )
 
 
-def toy(n: int = 20, classes: int = 2) -> ImageData:
-    inputs = torch.rand(n, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+def toy(n: int = 20, classes: int = 2, seed: int = 0) -> ImageData:
+    inputs = torch.rand(n, 1, 4, 4, generator=torch.Generator().manual_seed(seed))
     return ImageData(inputs, torch.arange(n) % classes)
 
 
@@ -187,12 +189,31 @@ def test_missing_cifar_is_not_downloaded(tmp_path):
 def test_splits_take_loaders_and_a_part_may_lack_the_last_class():
     data = toy(12, 3)
     loader = DataLoader(TensorDataset(data.inputs, data.labels), batch_size=5)
-    parts = DataSplits(loader, (data.inputs[:2], data.labels[:2]), data)
+    few, other = toy(2, 2, seed=1), toy(12, 3, seed=2)
+    parts = DataSplits(loader, (few.inputs, few.labels), other)
     assert torch.equal(parts.train.inputs, data.inputs)
     assert parts.validation.classes == ("0", "1", "2") and parts.validation.counts["2"] == 0
     named = ImageData(data.inputs, data.labels, ("a", "b", "c"))
     with pytest.raises(ValueError, match="same classes"):
-        DataSplits(named, data, named)
+        DataSplits(named, other, other)
+
+
+def joined(one: ImageData, other: ImageData) -> ImageData:
+    return ImageData(torch.cat([one.inputs, other.inputs]), torch.cat([one.labels, other.labels]))
+
+
+def test_copies_are_no_parts_and_shared_inputs_are_told():
+    train, validation, test = toy(60, seed=1), toy(40, seed=2), toy(40, seed=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        DataSplits(train, validation, test)
+    with pytest.raises(ValueError, match="40 of the 40 different inputs of the validation part"):
+        DataSplits(train, validation, validation)
+    with pytest.raises(ValueError, match="30 of the 40 different inputs of the test part"):
+        DataSplits(train, validation, joined(train.take(torch.arange(30)), toy(10, seed=4)))
+    leaking = joined(test, train.take(torch.arange(3)))
+    with pytest.warns(UserWarning, match="3 of the 43 different inputs of the test part"):
+        DataSplits(train, validation, leaking)
 
 
 def test_bytes_float64_and_black_and_white(tmp_path):

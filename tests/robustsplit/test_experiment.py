@@ -130,6 +130,38 @@ def test_a_finished_run_resumed_writes_the_same_rho(finished):
     assert torch.get_num_threads() == threads
 
 
+def within(folder, *command):
+    return subprocess.run(
+        [sys.executable, "-m", "robustsplit.cli", *command],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+def test_a_run_is_resumed_from_another_folder(tmp_path):
+    """Its settings hold paths relative to the folder it was started from."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    write_study(here)
+    text = (here / "study.toml").read_text().replace(f"{here}/", "")
+    assert str(here) not in text
+    (here / "study.toml").write_text(text)
+    quick = ["--set", "algorithm1.trials=1", "--set", "split.last=[1]", "--set", "mi.networks=[]"]
+    started = within(here, "run", "study.toml", "--out", "run", *quick)
+    assert started.returncode == 0, started.stderr
+    before = (here / "run" / "rho.csv").read_bytes()
+    (here / "run" / "rho.csv").unlink()
+    resumed = within(there, "resume", "../here/run")
+    assert resumed.returncode == 0, resumed.stderr
+    assert (here / "run" / "rho.csv").read_bytes() == before
+    assert not list(there.iterdir())
+
+
 @pytest.mark.parametrize("at_save", [2, 9])
 def test_a_full_disk_loses_nothing(study, finished, tmp_path, monkeypatch, at_save):
     calls = 0
@@ -312,15 +344,16 @@ def wait_for(path, process, timeout=280):
 
 def test_fewer_images_keep_the_shares_of_the_classes(tmp_path):
     labels = np.repeat([0, 1, 2], [60, 30, 30])  # sorted by class, as a folder is
-    inputs = np.random.default_rng(0).random((120, 1, 2, 2), dtype=np.float32)
-    arrays = {f"x_{part}": inputs for part in ("train", "val", "test")}
-    arrays |= {f"y_{part}": labels for part in ("train", "val", "test")}
+    parts = ("train", "val", "test")
+    drawn = np.random.default_rng(0).random((3, 120, 1, 2, 2), dtype=np.float32)
+    arrays = {f"x_{part}": inputs for part, inputs in zip(parts, drawn, strict=True)}
+    arrays |= {f"y_{part}": labels for part in parts}
     np.savez(tmp_path / "sorted.npz", **arrays)
     table = {"source": "npz", "path": str(tmp_path / "sorted.npz"), "max_train": 40, "max_test": 8}
     data = load_data(parse({"data": table}))
     assert list(data.train.counts.values()) == [20, 10, 10]
     assert list(data.validation.counts.values()) == [4, 2, 2]
-    assert torch.equal(data.train.inputs[:20], torch.from_numpy(inputs[:20]))
+    assert torch.equal(data.train.inputs[:20], torch.from_numpy(drawn[0, :20]))
 
 
 def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():

@@ -265,9 +265,11 @@ def test_bad_examples_and_models():
         names(model, ROWS.numpy())
     with pytest.raises(ValueError, match="without a tensor"):
         names(model, {})
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(ValueError, match="does not take inputs of 7: mat1 and mat2 shapes"):
         names(model, torch.rand(2, 7))
-    assert "trial pass of Backwards on an example of shape (2, 7)" in caught.value.__notes__[0]
+    with pytest.raises(TypeError) as caught:
+        names(model, (ROWS, ROWS))
+    assert "trial pass of Backwards on an example of shape" in caught.value.__notes__[0]
     assert hooks(model) == 0
     with pytest.raises(ValueError, match="Call the model once"):
         names(nn.Sequential(nn.LazyLinear(3)))

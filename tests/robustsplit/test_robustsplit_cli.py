@@ -1,5 +1,6 @@
 """The command line on a user's own files: what it prints, what it refuses, and how it says so."""
 
+import errno
 import json
 import os
 import subprocess
@@ -126,7 +127,10 @@ def test_untrained_networks_are_called_so(capsys, user):
         (["rho", "{user}/nets.py:tiny", "--estimator", "kgs"], "Did you mean 'ksg'"),
         (["rho", "{user}/nets.py:tiny", "--unit", "bit"], "Did you mean 'bits'"),
         (["rho", "{user}/nets.py:tiny", "--weights", "{user}/none.pt"], "No weights file"),
-        (["rho", "{user}/nets.py:tiny", "--weights", "{user}/nets.py"], "is refused"),
+        (
+            ["rho", "{user}/nets.py:tiny", "--weights", "{user}/nets.py"],
+            "damaged or no file of weights",
+        ),
         (["rho", "{user}/nets.py:tiny", "--arg", "classes=2"], "Got label 2, but the model"),
         (["layers", "{user}/nets.py:tiny"], "Give the shape of one input"),
         (["layers", "{user}/nets.py:tiny", "--shape", "1xa"], "--shape takes numbers"),
@@ -195,6 +199,69 @@ def test_run_plot_and_report_of_a_study(capsys, user, tmp_path):
     )
     assert code == 2
     assert "run directory of a study" in err
+
+
+def test_another_commands_findings_are_not_written_over(capsys, user, tmp_path):
+    out = tmp_path / "found"
+    command = ["rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--out", out,
+               "--n-permutations", "2", "--weights"]  # fmt: skip
+    first = process(*command, user / "w.safetensors")
+    assert first.returncode == 0, first.stderr
+    made = (out / "rho.csv").read_bytes()
+    other = process(*command, user / "w.pt")
+    assert other.returncode == 2
+    assert "holds what another command found (robustsplit rho" in other.stderr
+    assert (out / "rho.csv").read_bytes() == made
+    again = process(*command, user / "w.safetensors")
+    assert again.returncode == 0, again.stderr
+    assert (out / "rho.csv").read_bytes() == made
+
+
+def test_a_full_disk_comes_after_the_table(capsys, user, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("robustsplit.outputs.write_csv", full)
+    code, out, err = call(
+        capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--weights",
+        user / "w.safetensors", "--n-permutations", "2", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert code == 2
+    assert "verdict" in out
+    assert "The disk is full" in err and "The table above is complete" in err
+
+
+def test_small_classes_can_be_dropped_from_the_command_line(capsys, user, tmp_path):
+    with np.load(user / "test.npz") as file:
+        x, y = file["x"], file["y"]
+    lone = np.flatnonzero(y == 0)[1:]
+    np.savez(tmp_path / "few.npz", x=np.delete(x, lone, axis=0), y=np.delete(y, lone))
+    command = ["rho", f"{user}/nets.py:tiny", "--data", tmp_path / "few.npz",
+               "--n-permutations", "2", "--weights", user / "w.safetensors"]  # fmt: skip
+    code, _, err = call(capsys, *command)
+    assert code == 2 and "'0' (1)" in err and "small_classes='drop'" in err
+    code, _, err = call(capsys, *command, "--small-classes", "drop")
+    assert code == 0 and "were dropped: '0' (1)" in err
+    code, _, err = call(capsys, *command, "--small-classes", "merge")
+    assert code == 2 and "No treatment of small classes named 'merge'" in err
+
+
+def test_images_of_another_shape_are_named(capsys, user, tmp_path):
+    x, y = images()
+    np.savez(tmp_path / "wide.npz", x=np.concatenate([x[:150]] * 2, axis=-1), y=y[:150])
+    code, _, err = call(
+        capsys, "rho", f"{user}/nets.py:tiny", "--data", tmp_path / "wide.npz",
+        "--weights", user / "w.safetensors",
+    )  # fmt: skip
+    assert code == 2
+    assert "The model does not take inputs of 1 x 8 x 16" in err
+
+
+@pytest.mark.parametrize("content", [b"hello, no weights", b"\x80\x02garbage", b""])
+def test_garbage_is_no_file_of_weights(content, user, tmp_path):
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged or no file of weights"):
+        load_weights(build_model(f"{user}/nets.py:tiny"), tmp_path / "w.pt")
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
