@@ -39,7 +39,7 @@ from mitools._resampling import (
     permuted_estimates,
     split_estimates,
 )
-from mitools._series import alike_rows, check_blocks
+from mitools._series import check_blocks, doubts
 from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators import EDGE, KSG
 from mitools.estimators.released import ReleasedEDGE
@@ -260,9 +260,9 @@ def assess(
         determined=() if np.isfinite(estimate.entropy) else determined(x, y, *names),
     )
     verdict, reasons = judge(evidence)
-    if blocks is None and (alike := alike_rows(parts)):
-        warnings.warn(alike, stacklevel=2)
-        reasons = (*reasons, alike)
+    for doubt in doubts(parts, blocks):
+        warnings.warn(doubt, stacklevel=2)
+        reasons = (*reasons, doubt)
     return Assessment(
         estimate=estimate,
         null=null,
