@@ -57,8 +57,9 @@ __all__ = ["Assessment", "assess"]
 CROSS_CHECK_PERMUTATIONS = 10
 
 #: Up to this width of a side `Auto` confirms neighbours and cells, which both lose what few of
-#: several columns carry.
-AUTO = 16
+#: several columns carry. With fewer samples (in a label) most of its views have too few, and what
+#: remains is neighbours again.
+AUTO, AUTO_SAMPLES = 16, 200
 
 #: From this width of a side on, nearest neighbours are looked for in principal coordinates
 #: instead.
@@ -196,9 +197,10 @@ def assess(
             the smallest p that so few permutations can reach, if the law fitted to them agrees
             (p <= 0.001).
         cross_check: A second estimator. "auto" takes one of another kind: for KSG and EDGE each
-            the other, but Auto where a side has 2 to 16 columns; EDGE for Auto and for labels,
-            Mixed for EDGE on discrete sides, and KSG for all others (on 4 principal coordinates
-            when a side is wider than 8). None runs none, and then no magnitude is called usable.
+            the other, but Auto where a side has 2 to 16 columns (and each label 200 samples);
+            EDGE for Auto and for labels, Mixed for EDGE on discrete sides, and KSG for all others
+            (on 4 principal coordinates when a side is wider than 8). None runs none, and then no
+            magnitude is called usable.
         n_halves: Half-samples drawn for the interval, in pairs that make up the sample, and as
             many quarters of it for the bias; at least 2.
         sweep: Whether to repeat the estimate under nearby settings.
@@ -362,17 +364,19 @@ def _second(
     from mitools.estimators.mixed import Mixed  # here: they are slow to import
 
     discrete = bool(np.isfinite(estimate.entropy))
-    other = _of_another_kind(estimate.estimator, discrete, width)
+    fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))
+    views = 1 < width <= AUTO and fewest >= AUTO_SAMPLES
+    other = _of_another_kind(estimate.estimator, discrete, views)
     if width <= WIDE or not isinstance(other, KSG | Mixed):
         return other
     return Reduced(other, PCA(PRINCIPAL))
 
 
 def _of_another_kind(
-    estimator: MutualInformationEstimator, discrete: bool, width: int
+    estimator: MutualInformationEstimator, discrete: bool, views: bool
 ) -> MutualInformationEstimator | None:
     if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind
-        inner = _of_another_kind(estimator.estimator, discrete, 1)
+        inner = _of_another_kind(estimator.estimator, discrete, False)
         return None if inner is None else replace(estimator, estimator=inner)
     if not estimator.comparable:
         return None
@@ -381,7 +385,7 @@ def _of_another_kind(
 
     if discrete and isinstance(estimator, EDGE):
         return Mixed()
-    if 1 < width <= AUTO and isinstance(estimator, EDGE | KSG):
+    if views and isinstance(estimator, EDGE | KSG):
         return Auto()
     return EDGE() if discrete or isinstance(estimator, Auto | KSG) else KSG()
 
