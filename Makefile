@@ -13,7 +13,7 @@ help:
 	@echo "make test        the tests (under five minutes)"
 	@echo "make test-slow   the slow tests"
 	@echo "make lint        ruff and mypy"
-	@echo "make benchmarks  speed and accuracy against other packages"
+	@echo "make benchmarks  speed and accuracy against other packages, coverage of intervals"
 	@echo "make clean       remove the virtual environment and caches (not runs/)"
 
 $(READY): pyproject.toml
@@ -42,7 +42,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 benchmarks: $(READY)
-	@for name in speed edge accuracy coverage; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in speed edge accuracy; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	$(BIN)/python benchmarks/intervals.py --groups plain --sizes 1000
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

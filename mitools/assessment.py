@@ -15,7 +15,7 @@ asks, in order:
    fewer samples, and a second estimator of another kind must all leave it where it is.
 
 The interval is one of I: noise from half-samples, and an allowance for the bias that halves and
-quarters show (`mitools._interval`). `benchmarks/coverage.py` measures how often it holds the
+quarters show (`mitools._interval`). `benchmarks/intervals.py` measures how often it holds the
 truth.
 """
 

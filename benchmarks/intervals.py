@@ -1,6 +1,7 @@
 """How often the interval of `assess` holds the truth, and how wrong "magnitude usable" can be.
 
-Run with ``python benchmarks/coverage.py``; ``--quick`` takes two minutes. Situations of known
+Run with ``python benchmarks/intervals.py --groups plain --sizes 1000`` (a quarter of an hour);
+``--quick`` takes two minutes, all of it without arguments several hours. Situations of known
 information (closed forms, or numerical integrals), each drawn afresh many times and assessed. For
 each: the share called "magnitude usable", and among those the share whose 90 % interval holds the
 truth, the largest relative error, and how many are off by more than 25 %. A table and JSON.
@@ -232,7 +233,7 @@ def parsed():
     parser.add_argument("--sizes", nargs="+", type=int, help="numbers of samples")
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/coverage.json")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/intervals.json")
     parser.add_argument("--quick", action="store_true", help="1+1, n = 1000, 20 repetitions")
     arguments = parser.parse_args()
     if arguments.quick:
