@@ -19,6 +19,7 @@ from scipy.special import gammaincc, stdtr
 
 from mitools._arrays import Part
 from mitools._parallel import in_parallel, n_workers
+from mitools._series import orders, subset_order
 from mitools.base import Matrix, MutualInformationEstimator
 
 __all__ = ["fitted_p_value", "p_value", "permuted_estimates", "split_estimates", "tail_text"]
@@ -39,6 +40,7 @@ def permuted_estimates(
     n_permutations: int,
     generator: np.random.Generator,
     n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> tuple[Matrix, Mapping[Hashable, Matrix]]:
     """Return the estimates after re-pairing at random within labels.
 
@@ -49,6 +51,7 @@ def permuted_estimates(
         generator: The source of the permutations.
         n_jobs: Workers, as in `in_parallel`; each takes a share of the permutations of a label, or
             whole labels where there are enough of them.
+        blocks: What keeps the order of the rows, as in `orders`.
 
     Returns:
         The label-weighted estimates, with shape (n_permutations,), and those of each label.
@@ -61,12 +64,11 @@ def permuted_estimates(
             n = len(part.x)
             at_once = max(1, min(share, INDICES // (n * workers)))
             for start in range(0, n_permutations, at_once):
-                rows = np.tile(np.arange(n), (min(at_once, n_permutations - start), 1))
-                yield part, generator.permuted(rows, axis=1)
+                yield part, orders(n, min(at_once, n_permutations - start), blocks, generator)
 
     def permuted(draw: tuple[Part, NDArray[np.int64]]) -> tuple[Hashable, Matrix]:
-        part, orders = draw
-        return part.label, estimator._permuted(part.x, part.y, orders)
+        part, permutations = draw
+        return part.label, estimator._permuted(part.x, part.y, permutations)
 
     batches: dict[Hashable, list[Matrix]] = {part.label: [] for part in parts}
     for label, batch in in_parallel(permuted, draws(), n_jobs):
@@ -123,6 +125,7 @@ def split_estimates(
     n_splits: int,
     generator: np.random.Generator,
     n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> Matrix:
     """Return the estimates on subsets that share no sample: halves of halves' pairs, say.
 
@@ -134,6 +137,7 @@ def split_estimates(
         n_splits: How many splits to draw.
         generator: The source of the splits.
         n_jobs: Workers, as in `in_parallel`.
+        blocks: What keeps the order of the rows, as in `subset_order`.
 
     Returns:
         The estimates, with shape (n_splits, divisor); without rows when a label has too few
@@ -145,7 +149,7 @@ def split_estimates(
     def draws() -> Iterator[tuple[int, Part, NDArray[np.int64]]]:
         for part in parts:
             for split in range(n_splits):
-                yield split, part, generator.permutation(len(part.x))
+                yield split, part, subset_order(len(part.x), blocks, generator)
 
     def estimated(draw: tuple[int, Part, NDArray[np.int64]]) -> tuple[int, Matrix]:
         split, part, order = draw

@@ -39,6 +39,7 @@ from mitools._resampling import (
     permuted_estimates,
     split_estimates,
 )
+from mitools._series import alike_rows, check_blocks
 from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators import EDGE, KSG
 from mitools.estimators.released import ReleasedEDGE
@@ -179,6 +180,7 @@ def assess(
     confidence: float = 0.9,
     seed: int = 0,
     n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> Assessment:
     r"""Estimate :math:`I(X; Y)`, or given discrete Z, and say how far to trust it.
 
@@ -206,6 +208,9 @@ def assess(
         n_jobs: Workers for permutations and subsets: a number, or -1 for one per processor. They
             are threads; within ``joblib.parallel_config(backend="loky")``, processes. Their number
             changes no bit. None uses none, and leaves numpy's threads as they are.
+        blocks: For rows in the order of time, which shuffling would destroy. 1 turns one side in a
+            circle by a random number of rows; more cut the turned rows into as many runs and
+            permute these. None takes rows for independent, and warns if neighbours are alike.
 
     Returns:
         The estimate with its evidence and verdict.
@@ -229,17 +234,18 @@ def assess(
     x, y = paired_samples(x, y, given=given)
     names = [column_names(*each) for each in zip(frames, (x.shape[1], y.shape[1]), strict=True)]
     parts = split_by_label(x, y, given)
+    check_blocks(blocks, parts)
     estimate = estimate_parts(parts, estimator)
     second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
         null, null_parts = permuted_estimates(
-            estimator, parts, n_permutations, _stream(seed, 0), n_jobs
+            estimator, parts, n_permutations, _stream(seed, 0), n_jobs, blocks
         )
-        spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs)
+        spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs, blocks)
         swept = _sweep(estimator, parts) if sweep else {}
         shuffles = min(n_permutations, CROSS_CHECK_PERMUTATIONS)
-        check = _cross_check(second, parts, shuffles, seed, n_jobs)
+        check = _cross_check(second, parts, shuffles, seed, n_jobs, blocks)
     evidence = Evidence(
         estimate=estimate,
         null_mean=float(null.mean()),
@@ -254,6 +260,9 @@ def assess(
         determined=() if np.isfinite(estimate.entropy) else determined(x, y, *names),
     )
     verdict, reasons = judge(evidence)
+    if blocks is None and (alike := alike_rows(parts)):
+        warnings.warn(alike, stacklevel=2)
+        reasons = (*reasons, alike)
     return Assessment(
         estimate=estimate,
         null=null,
@@ -311,16 +320,23 @@ def _saturation(estimate: Estimate) -> Saturation:
 
 
 def _subsets(
-    estimate: Estimate, parts: Sequence[Part], n_halves: int, seed: int, n_jobs: int | None
+    estimate: Estimate,
+    parts: Sequence[Part],
+    n_halves: int,
+    seed: int,
+    n_jobs: int | None,
+    blocks: int | None,
 ) -> tuple[Spread | None, dict[int, float]]:
     """Return the noise and the bias, and the mean estimate by number of samples."""
     n, estimator = estimate.n_samples, estimate.estimator
     by_size = {n: estimate.value}
     splits = -(-n_halves // 2)
-    halves = split_estimates(estimator, parts, 2, splits, _stream(seed, 1), n_jobs)
+    halves = split_estimates(estimator, parts, 2, splits, _stream(seed, 1), n_jobs, blocks)
     if not len(halves):
         return None, by_size
-    quarters = split_estimates(estimator, parts, 4, -(-splits // 2), _stream(seed, 2), n_jobs)
+    quarters = split_estimates(
+        estimator, parts, 4, -(-splits // 2), _stream(seed, 2), n_jobs, blocks
+    )
     by_size[n // 2] = float(halves.mean())
     if len(quarters):
         by_size[n // 4] = float(quarters.mean())
@@ -375,6 +391,7 @@ def _cross_check(
     n_permutations: int,
     seed: int,
     n_jobs: int | None,
+    blocks: int | None,
 ) -> CrossCheck | None:
     if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
         return None
@@ -382,7 +399,7 @@ def _cross_check(
         estimate = estimate_parts(parts, second)
     except ValueError:  # too few samples for it, as the data themselves have passed
         return None
-    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs)
+    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
     return CrossCheck(
         estimate=estimate,
         null_mean=float(null.mean()),
