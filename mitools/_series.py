@@ -1,4 +1,4 @@
-r"""Rows in the order of time: how alike neighbours are, and re-pairings that keep their order.
+r"""Rows that are not independent: copies, and the order of time with re-pairings that keep it.
 
 Shuffled rows lose their order, so the null of two slow series is too narrow, and independent ones
 are called dependent. Turning one side around a circle by a random number of rows keeps all
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import Matrix, Part
-from mitools.base import check_whole
+from mitools._preparation import row_keys, twin_rows
+from mitools.base import PER_SYMBOL, check_whole
 
-__all__ = ["alike_rows", "check_blocks", "likeness", "orders", "subset_order"]
+__all__ = ["check_blocks", "copied", "doubts", "likeness", "orders", "subset_order"]
 
 #: A side is not turned by less than this share of its rows, either way: it would be nearly itself.
 LEAST_TURN = 0.05
@@ -30,6 +31,10 @@ RUNS = 20
 #: Lag-one correlations of both sides from which on rows are said to follow one another, and the
 #: same in standard deviations of those of unordered rows.
 ALIKE, CERTAIN = 0.3, 5.0
+
+#: From this share of repeated rows on they are spoken of, unless more than so many times as many
+#: rows repeat another on one side only.
+COPIED, TIES = 0.1, 1.1
 
 #: About so many columns of a side are looked at.
 COLUMNS = 64
@@ -98,8 +103,15 @@ def likeness(side: Matrix) -> float:
     return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
 
 
-def alike_rows(parts: Sequence[Part]) -> str:
-    """Return what is to be said of rows that follow one another on both sides; else nothing."""
+def doubts(parts: Sequence[Part], blocks: int | None) -> tuple[str, ...]:
+    """Return what is to be said of rows that are not independent of each other."""
+    found = [_repeated(parts)]
+    if blocks is None:
+        found.append(_alike(parts))
+    return tuple(filter(None, found))
+
+
+def _alike(parts: Sequence[Part]) -> str:
     alike = [(likeness(part.x), likeness(part.y)) for part in parts]
     share = sum(part.share for part, both in zip(parts, alike, strict=True) if min(both) > 0)
     if share < 0.5:
@@ -110,3 +122,29 @@ def alike_rows(parts: Sequence[Part]) -> str:
         "shuffled pairings take the rows for independent. If their order is that of time, keep it "
         "with `blocks=1`; of copies, keep one each; if rows are only sorted, nothing is amiss."
     )
+
+
+def _repeated(parts: Sequence[Part]) -> str:
+    share = sum(part.share * copied(part.x, part.y) for part in parts)
+    if share < COPIED:
+        return ""
+    return (
+        f"{share:.0%} of the rows repeat another row on both sides at once, as in a bootstrap or "
+        "an oversampled class: copies are dependence to every estimator. Keep one of each."
+    )
+
+
+def copied(x: Matrix, y: Matrix) -> float:
+    """Return the share of rows whose twin on one side is their twin on the other as well.
+
+    It is 0 for sides of few distinct rows, and where twins on one side have others on the other:
+    those are ties, as of labels and rounded values.
+    """
+    twins = [twin_rows(side) for side in (x, y)]
+    if min(each.mean() for each in twins) < COPIED:
+        return 0.0
+    keys = np.column_stack([row_keys(side) for side in (x, y)])
+    counts = np.unique(keys, axis=0, return_counts=True)[1]
+    both = float(counts[counts > 1].sum() / len(x))
+    apart = max(each.mean() for each in twins) > TIES * both
+    return 0.0 if apart or len(counts) * PER_SYMBOL <= len(x) else both

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -258,9 +259,9 @@ class Block:
         """Return the finest level at which n samples are so many a joint cell, on average."""
         if self.nested == 0:
             return 0
-        labels = np.prod([side.n_cells(0) for side in self.sides if side.discrete])
-        level = np.log2(max(n / per_cell / labels, 1)) / self.nested
-        return int(np.clip(level, 0, self.grids[0].steps))
+        labels = math.prod(side.n_cells(0) for side in self.sides if side.discrete)
+        level = math.log2(max(n / per_cell / labels, 1)) / self.nested
+        return min(int(level), self.grids[0].steps)
 
     def _in_order(self, described: Matrix) -> Matrix:
         """Return the tables with x's columns before y's."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
-from mitools._preparation import SAFE_HIGH, SAFE_LOW
+from mitools._preparation import SAFE_HIGH, SAFE_LOW, varying_columns
 from mitools.base import Matrix, MutualInformationEstimator, as_call
 from mitools.cca import CCA, _whitened
 
@@ -115,6 +115,9 @@ class RandomProjection(Reduction):
         _check_count(self.n_components)
 
     def _reduce(self, x: Matrix) -> Matrix:
+        varies = varying_columns(x)
+        if not varies.all():  # a constant column would change the matrix, and nothing else
+            x = np.ascontiguousarray(x[:, varies])
         if x.shape[1] <= self.n_components:
             return x
         weights = np.random.default_rng(self.seed).normal(size=(x.shape[1], self.n_components))

@@ -3,7 +3,7 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._preparation import extremes, safe_columns
+from mitools._preparation import usable_columns, varying_columns
 from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
@@ -32,8 +32,10 @@ DIVERGENCES = ("shannon", "chi-square")
 NARROW = 3
 #: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
 FINEST = 16
-#: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its
-#: memory.
+#: More halvings of a side would take gigabytes.
+DEEPEST = 20
+#: A stream's cells are halved this often by default: 4^9 = 262 144 joint cells per member bound
+#: its memory.
 STREAM_STEPS = 9
 
 
@@ -126,13 +128,15 @@ class EDGE(MutualInformationEstimator):
 
     def __post_init__(self) -> None:
         check_whole("members", self.members)
-        occupancies = tuple(self.occupancies)
-        if len(occupancies) != 2 or not 2 <= occupancies[0] < occupancies[1]:
+        given = self.occupancies
+        pair = tuple(given) if isinstance(given, tuple | list | np.ndarray) else ()
+        whole = all(isinstance(k, int | np.integer) and k is not True for k in pair)
+        if len(pair) != 2 or not whole or not 2 <= pair[0] < pair[1]:
             raise ValueError(
-                "`occupancies` must be two increasing counts of at least 2, got "
-                f"{self.occupancies!r}."
+                "`occupancies` must be two increasing counts of at least 2, such as (3, 10), got "
+                f"{given!r}."
             )
-        object.__setattr__(self, "occupancies", occupancies)
+        object.__setattr__(self, "occupancies", tuple(int(k) for k in pair))
         if self.projection not in PROJECTIONS:
             raise ValueError(unknown("projection", self.projection, PROJECTIONS))
         if self.dimensions is not None:
@@ -190,7 +194,16 @@ class EDGE(MutualInformationEstimator):
         x, y = paired_samples(x, y)
         if steps is None:
             steps = min(self._steps(len(x)), STREAM_STEPS)
-        return CountState.empty(self, self._blocks(x, y, x, y, steps))
+        check_whole("steps", steps)
+        if steps > DEEPEST:
+            raise ValueError(f"`steps` must be at most {DEEPEST}, got {steps}.")
+        varies_x, varies_y = varying_columns(x), varying_columns(y)
+        kept = x[:, varies_x], y[:, varies_y]
+        blocks = (
+            replace(block, x=block.x.among(x[0], varies_x), y=block.y.among(y[0], varies_y))
+            for block in self._blocks(*kept, *kept, steps)
+        )
+        return CountState.empty(self, tuple(blocks))
 
     def from_counts(self, state: CountState) -> Estimate:
         """Return the estimate from counted cells; the same as ``state.finalize()``."""
@@ -221,7 +234,7 @@ class EDGE(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         results = []
-        x, y = self._mixed(x, y)
+        x, y = self._mixed(usable_columns(x), usable_columns(y))
         for rows, blocks in self._folds(x, y):
             n, parts = len(x[rows]), []
             for block in blocks:
@@ -242,7 +255,7 @@ class EDGE(MutualInformationEstimator):
         are.
         """
         values = np.zeros(len(permutations))
-        x, y = self._mixed(x, y)
+        x, y = self._mixed(usable_columns(x), usable_columns(y))
         folds = self._folds(x, y)
         for fold, (rows, blocks) in enumerate(folds):
             n, orders = len(x[rows]), permutations
@@ -266,19 +279,18 @@ class EDGE(MutualInformationEstimator):
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """Bring wide sides down to random mixtures, once for both folds, before learning.
 
-        Rows are shuffled first: folds are every other row, and the data may alternate too.
+        Rows are shuffled as well: folds are every other row, and the data may alternate too.
         """
         if not self._learns(x, y):
             return x, y
         order = np.random.default_rng([self.seed, 1]).permutation(len(x))
-        x, y = safe_columns(x[order]), safe_columns(y[order])
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
             else rows @ random_directions(rows, WIDEST, self.seed)
             for rows in (x, y)
         )
-        return x, y
+        return x[order], y[order]
 
     def _folds(self, x: Matrix, y: Matrix) -> list[tuple[slice, tuple[Block, ...]]]:
         """Return rows with the blocks to hash them by: two folds where directions are learned."""
@@ -307,7 +319,7 @@ class EDGE(MutualInformationEstimator):
         learned = self._learns(x, y)
         if all(sides) or not (learned or self.projection == "random"):
             a, b = (
-                side or Side.fit(rows, _varying(rows))
+                side or Side.fit(rows)
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
             return (self._block(a, b, steps),)
@@ -355,16 +367,6 @@ class EDGE(MutualInformationEstimator):
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
-
-
-def _varying(rows: Matrix) -> Matrix | None:
-    """Return what picks the columns that vary, with shape (d, p), or None if all do.
-
-    A constant column has no cells to tell apart, and would take its turns of the halvings.
-    """
-    least, largest = extremes(rows)
-    varies = least < largest
-    return None if varies.all() else np.eye(len(varies))[:, varies]
 
 
 @lru_cache(maxsize=64)

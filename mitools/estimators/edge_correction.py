@@ -146,9 +146,8 @@ def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integ
     steps = block.grids[0].steps
     factor = 1
     if n > 2 * small << steps:
-        cells = np.prod(block.sizes(steps), dtype=float)
-        full = n / cells
-        factor = int(max(np.clip(64 * full, 1, 10), min(8 * full, n * WIDEST_CELL / large)))
+        full = n / float(block.x.n_cells(steps) * block.y.n_cells(steps))
+        factor = int(max(min(64 * full, 10), min(8 * full, n * WIDEST_CELL / large), 1))
     return np.array([small * factor, large * factor])
 
 

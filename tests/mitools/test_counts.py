@@ -162,6 +162,62 @@ def test_another_width_is_refused():
         EMPTY.update(X, Y[:, :1])
 
 
+@pytest.mark.parametrize("other", [3, None, X])
+def test_only_states_are_merged(other):
+    with pytest.raises(TypeError, match=r"takes another CountState, got .*CountState.from_npz"):
+        WHOLE.merge(other)
+
+
+def written(tmp_path):
+    path = tmp_path / "counts.npz"
+    WHOLE.to_npz(path)
+    return path
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.999])
+def test_a_truncated_file_is_refused(kept, tmp_path):
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    with pytest.raises(ValueError, match=r"counts.npz' is no file of `CountState.to_npz`, or a"):
+        CountState.from_npz(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", x=X)
+    with pytest.raises(ValueError, match=r"other.npz' is no file of .*: it holds no 'settings'"):
+        CountState.from_npz(tmp_path / "other.npz")
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match=r"is no file of `CountState.to_npz`"):
+        CountState.from_npz(tmp_path / "x.npy")
+    (tmp_path / "text.npz").write_text("x,y")
+    with pytest.raises(ValueError, match=r"text.npz' is no file of `CountState.to_npz`"):
+        CountState.from_npz(tmp_path / "text.npz")
+    with pytest.raises(ValueError, match="The buffer is no file of"):
+        CountState.from_npz(io.BytesIO(b""))
+    with pytest.raises(FileNotFoundError):
+        CountState.from_npz(tmp_path / "gone.npz")
+    arrays = WHOLE.to_arrays()
+    del arrays["counts/0/1"]
+    np.savez(tmp_path / "less.npz", **arrays)
+    with pytest.raises(ValueError, match="it holds no 'counts/0/1'"):
+        CountState.from_npz(tmp_path / "less.npz")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [(0, "at least 1, got 0"), (21, "at most 20, got 21"), (2.5, "whole number, got 2.5")],
+)
+def test_steps_are_checked(steps, text):
+    with pytest.raises(ValueError, match=f"`steps` must be .*{text}"):
+        EDGE().fit_hash(X, Y, steps=steps)
+
+
+def test_the_released_code_counts_no_chunks():
+    with pytest.raises(TypeError, match=r"EDGE.semirobust\(\) cannot count chunks"):
+        EDGE.semirobust().fit_hash(X, Y)
+
+
 def test_too_few_counted_samples_are_refused():
     with pytest.raises(ValueError, match="Update the state with more chunks"):
         EMPTY.update(X[:3], Y[:3]).finalize()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from mitools import KSG, GaussianCopula, Verdict, assess
-from mitools._series import likeness, orders, subset_order
+from mitools import EDGE, KSG, GaussianCopula, Verdict, assess
+from mitools._series import copied, likeness, orders, subset_order
 
 QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
 
@@ -149,3 +149,29 @@ def test_wrong_blocks_are_refused(blocks, message):
     x, y = np.random.default_rng(0).normal(size=(2, 100))
     with pytest.raises(ValueError, match=message):
         assess(x, y, blocks=blocks, **QUICK)
+
+
+# --- copies -----------------------------------------------------------------------------------
+
+
+def test_a_bootstrap_is_recognised_by_its_copies():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 300, 2))
+    rows = rng.integers(300, size=300)
+    with pytest.warns(UserWarning, match=r"6\d% of the rows repeat another row on both sides"):
+        found = assess(x[rows], y[rows], estimator=EDGE(), **QUICK)
+    assert found.verdict is not Verdict.INDEPENDENT  # what the warning is about
+    assert "Keep one of each" in found.reasons[-1]
+
+
+def test_ties_and_labels_are_no_copies():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(500, 1))
+    y = x + rng.normal(size=(500, 1))
+    assert copied(x, y) == 0
+    assert copied(x.round(1), y.round(1)) == 0
+    assert copied(np.maximum(x, 0), np.maximum(y, 0)) == 0
+    labels = rng.integers(40, size=(500, 2)).astype(float)
+    assert copied(labels[:, :1], labels[:, 1:]) == 0
+    assert copied(labels[:, :1], labels[:, :1]) == 0  # few symbols: a function, not copies
+    assert copied(np.repeat(x, 2, axis=0), np.repeat(y, 2, axis=0)) == 1
