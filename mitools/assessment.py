@@ -57,8 +57,9 @@ __all__ = ["Assessment", "assess"]
 CROSS_CHECK_PERMUTATIONS = 10
 
 #: Up to this width of a side `Auto` confirms neighbours and cells, which both lose what few of
-#: several columns carry.
-AUTO = 16
+#: several columns carry. With fewer samples (in a label) most of its views have too few, and what
+#: remains is neighbours again.
+AUTO, AUTO_SAMPLES = 16, 200
 
 #: From this width of a side on, nearest neighbours are looked for in principal coordinates
 #: instead.
@@ -196,18 +197,20 @@ def assess(
             the smallest p that so few permutations can reach, if the law fitted to them agrees
             (p <= 0.001).
         cross_check: A second estimator. "auto" takes one of another kind: for KSG and EDGE each
-            the other, but Auto where a side has 2 to 16 columns; EDGE for Auto and for labels,
-            Mixed for EDGE on discrete sides, and KSG for all others (on 4 principal coordinates
-            when a side is wider than 8). None runs none, and then no magnitude is called usable.
+            the other, but Auto where a side has 2 to 16 columns (and each label 200 samples);
+            EDGE for Auto and for labels, Mixed for EDGE on discrete sides, and KSG for all others
+            (on 4 principal coordinates when a side is wider than 8). None runs none, and then no
+            magnitude is called usable.
         n_halves: Half-samples drawn for the interval, in pairs that make up the sample, and as
             many quarters of it for the bias; at least 2.
         sweep: Whether to repeat the estimate under nearby settings.
         confidence: Level of the interval, between 0 and 1.
         seed: Seed of permutations and subsets. The same input, settings and seed give the same
             bits.
-        n_jobs: Workers for permutations and subsets: a number, or -1 for one per processor. They
-            are threads; within ``joblib.parallel_config(backend="loky")``, processes. Their number
-            changes no bit. None uses none, and leaves numpy's threads as they are.
+        n_jobs: Workers for labels, permutations and subsets: a number, or -1 for one per
+            processor. They are threads; within ``joblib.parallel_config(backend="loky")``,
+            processes. Their number changes no bit. None uses none, and leaves numpy's threads as
+            they are.
         blocks: For rows in the order of time, which shuffling would destroy. 1 turns one side in a
             circle by a random number of rows; more cut the turned rows into as many runs and
             permute these. None takes rows for independent, and warns if neighbours are alike.
@@ -235,7 +238,7 @@ def assess(
     names = [column_names(*each) for each in zip(frames, (x.shape[1], y.shape[1]), strict=True)]
     parts = split_by_label(x, y, given)
     check_blocks(blocks, parts)
-    estimate = estimate_parts(parts, estimator)
+    estimate = estimate_parts(parts, estimator, n_jobs)
     second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
@@ -243,7 +246,7 @@ def assess(
             estimator, parts, n_permutations, _stream(seed, 0), n_jobs, blocks
         )
         spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs, blocks)
-        swept = _sweep(estimator, parts) if sweep else {}
+        swept = _sweep(estimator, parts, n_jobs) if sweep else {}
         shuffles = min(n_permutations, CROSS_CHECK_PERMUTATIONS)
         check = _cross_check(second, parts, shuffles, seed, n_jobs, blocks)
     evidence = Evidence(
@@ -361,17 +364,19 @@ def _second(
     from mitools.estimators.mixed import Mixed  # here: they are slow to import
 
     discrete = bool(np.isfinite(estimate.entropy))
-    other = _of_another_kind(estimate.estimator, discrete, width)
+    fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))
+    views = 1 < width <= AUTO and fewest >= AUTO_SAMPLES
+    other = _of_another_kind(estimate.estimator, discrete, views)
     if width <= WIDE or not isinstance(other, KSG | Mixed):
         return other
     return Reduced(other, PCA(PRINCIPAL))
 
 
 def _of_another_kind(
-    estimator: MutualInformationEstimator, discrete: bool, width: int
+    estimator: MutualInformationEstimator, discrete: bool, views: bool
 ) -> MutualInformationEstimator | None:
     if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind
-        inner = _of_another_kind(estimator.estimator, discrete, 1)
+        inner = _of_another_kind(estimator.estimator, discrete, False)
         return None if inner is None else replace(estimator, estimator=inner)
     if not estimator.comparable:
         return None
@@ -380,7 +385,7 @@ def _of_another_kind(
 
     if discrete and isinstance(estimator, EDGE):
         return Mixed()
-    if 1 < width <= AUTO and isinstance(estimator, EDGE | KSG):
+    if views and isinstance(estimator, EDGE | KSG):
         return Auto()
     return EDGE() if discrete or isinstance(estimator, Auto | KSG) else KSG()
 
@@ -396,7 +401,7 @@ def _cross_check(
     if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
         return None
     try:
-        estimate = estimate_parts(parts, second)
+        estimate = estimate_parts(parts, second, n_jobs)
     except ValueError:  # too few samples for it, as the data themselves have passed
         return None
     null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
@@ -410,10 +415,12 @@ def _cross_check(
     )
 
 
-def _sweep(estimator: MutualInformationEstimator, parts: Sequence[Part]) -> dict[str, float]:
+def _sweep(
+    estimator: MutualInformationEstimator, parts: Sequence[Part], n_jobs: int | None
+) -> dict[str, float]:
     """Return the values under half and twice the estimator's main setting, where it has one."""
     return {
-        name: estimate_parts(parts, other).value
+        name: estimate_parts(parts, other, n_jobs).value
         for name, other in _nearby(estimator).items()
         if all(len(part.x) >= other.minimum_samples() for part in parts)
     }

@@ -318,10 +318,14 @@ def _uncertain(evidence: Evidence) -> list[str]:
 def _support(evidence: Evidence) -> list[str]:
     check, sentences = evidence.cross_check, []
     if check is not None:
-        sentences.append(
-            f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
-            f"{amount(check.estimate.value)}."
-        )
+        if math.isclose(evidence.estimate.value, check.estimate.value, rel_tol=1e-9):
+            # `Auto` settled on this very estimator
+            sentences.append(f"{check.estimate.estimator} finds no view that sees more.")
+        else:
+            sentences.append(
+                f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
+                f"{amount(check.estimate.value)}."
+            )
     estimate = evidence.estimate
     if estimate.ceiling_is_entropy:
         share = f"{estimate.value / estimate.ceiling:.0%} of the entropy of the discrete side"

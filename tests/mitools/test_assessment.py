@@ -1,7 +1,7 @@
 """What `assess` concludes, from data with a known answer and estimators with known faults."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -280,7 +280,10 @@ def test_headroom_lies_between_the_null_and_the_ceiling():
     [
         ({"n_permutations": 0}, ValueError, "`n_permutations` must be at least 1, got 0"),
         ({"n_halves": 1}, ValueError, "`n_halves` must be at least 2"),
+        ({"n_halves": 2.5}, ValueError, "`n_halves` must be a whole number, got 2.5"),
         ({"confidence": 90}, ValueError, "`confidence` must lie between 0 and 1, got 90"),
+        ({"confidence": 1.5}, ValueError, "`confidence` must lie between 0 and 1, got 1.5"),
+        ({"confidence": "90%"}, ValueError, "`confidence` must be a number between 0 and 1"),
         ({"cross_check": "ksg"}, TypeError, '`cross_check` must be "auto", None or an estimator'),
     ],
 )
@@ -341,10 +344,12 @@ def test_frame_has_a_row_for_the_whole_and_one_per_label(labelled):
 # --- with the real estimators -----------------------------------------------------------------
 
 
-def second(estimator, width, cross_check="auto", entropy=np.inf):
+def second(estimator, width, cross_check="auto", entropy=np.inf, sizes=(1000,)):
     from mitools.assessment import _second
 
-    return _second(Estimate(1.0, 100, 5.0, estimator, entropy=entropy), cross_check, width)
+    parts = [Estimate(1.0, n, 5.0, estimator, entropy=entropy) for n in sizes]
+    whole = replace(parts[0], n_samples=sum(sizes), parts=dict(enumerate(parts)))
+    return _second(whole if len(parts) > 1 else parts[0], cross_check, width)
 
 
 def test_the_second_estimator_is_of_another_kind():
@@ -352,6 +357,9 @@ def test_the_second_estimator_is_of_another_kind():
     assert second(EDGE(), 1) == KSG()
     assert second(KSG(), 3) == second(EDGE(), 16) == Auto()
     assert second(KSG(), 17) == second(Auto(), 3) == EDGE()
+    assert second(KSG(), 3, sizes=(500, 200)) == Auto()
+    assert second(KSG(), 3, sizes=(500, 199)) == EDGE()  # Auto's views need samples
+    assert second(EDGE(), 3, sizes=(50, 50)) == KSG()
     assert second(GaussianCopula(), 3) == KSG()
     assert second(GaussianCopula(), 9) == Reduced(KSG(), PCA(4))
     assert second(EDGE(), 300) == Reduced(KSG(), PCA(4))
@@ -365,6 +373,17 @@ def test_labels_are_checked_by_what_can_see_labels():
     assert second(PlugIn(), 300, entropy=1.0) == EDGE()
     assert second(EDGE(), 3, entropy=1.0) == Mixed()
     assert second(EDGE(), 300, entropy=1.0) == Reduced(Mixed(), PCA(4))
+
+
+def test_auto_that_settles_on_the_estimator_itself_says_so():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 2))
+    y = np.sign(x[:, 0] * x[:, 1]) + 0.7 * rng.normal(size=3000)  # no direction sees a product
+    found = assess(x, y, n_permutations=50, n_halves=10)
+    assert found.cross_check.estimate.stats["picked_ksg"] == 1
+    assert found.verdict is Verdict.USABLE
+    assert "Auto() finds no view that sees more." in found.reasons
+    assert not any("agrees within" in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize("own", [Geometric(n_splits=1), NoisyBounds(), Sliced(n_slices=2)])
