@@ -17,7 +17,10 @@ Result = TypeVar("Result")
 
 
 def in_parallel(
-    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    n_jobs: int | None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """Return ``[function(item) for item in items]``, worked out by `n_jobs` workers.
 
@@ -30,9 +33,10 @@ def in_parallel(
         items: What to do it with; taken as workers come free, two for each at a time.
         n_jobs: The number of workers, as `n_workers` reads it. None does all in turn, here, and
             leaves the threads of kernels and matrix products as they are.
+        progress: Called with the number of results whenever there is one more.
     """
     if n_jobs is None:
-        return [function(item) for item in items]
+        return _collected(map(function, items), progress)
     import joblib  # here: not all who estimate run workers
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -40,9 +44,16 @@ def in_parallel(
     # Limits and warning filters belong to the process: workers could not put them back in order.
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
         if workers == 1:
-            return [_alone(function, item) for item in items]
-        run = joblib.Parallel(workers, prefer="threads", batch_size=1, pre_dispatch="2 * n_jobs")
-        return list(run(joblib.delayed(_alone)(function, item) for item in items))
+            return _collected((_alone(function, item) for item in items), progress)
+        run = joblib.Parallel(
+            workers,
+            prefer="threads",
+            return_as="generator",
+            batch_size=1,
+            pre_dispatch="2 * n_jobs",
+        )
+        tasks = (joblib.delayed(_alone)(function, item) for item in items)
+        return _collected(run(tasks), progress)
 
 
 def n_workers(n_jobs: int | None) -> int:
@@ -64,6 +75,15 @@ def n_workers(n_jobs: int | None) -> int:
 
         return int(joblib.cpu_count())
     return int(n_jobs)
+
+
+def _collected(results: Iterable[Result], progress: Callable[[int], None] | None) -> list[Result]:
+    found = []
+    for result in results:
+        found.append(result)
+        if progress is not None:
+            progress(len(found))
+    return found
 
 
 def _alone(function: Callable[[Any], Any], item: Any) -> Any:

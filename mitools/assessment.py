@@ -207,9 +207,10 @@ def assess(
         confidence: Level of the interval, between 0 and 1.
         seed: Seed of permutations and subsets. The same input, settings and seed give the same
             bits.
-        n_jobs: Workers for permutations and subsets: a number, or -1 for one per processor. They
-            are threads; within ``joblib.parallel_config(backend="loky")``, processes. Their number
-            changes no bit. None uses none, and leaves numpy's threads as they are.
+        n_jobs: Workers for labels, permutations and subsets: a number, or -1 for one per
+            processor. They are threads; within ``joblib.parallel_config(backend="loky")``,
+            processes. Their number changes no bit. None uses none, and leaves numpy's threads as
+            they are.
         blocks: For rows in the order of time, which shuffling would destroy. 1 turns one side in a
             circle by a random number of rows; more cut the turned rows into as many runs and
             permute these. None takes rows for independent, and warns if neighbours are alike.
@@ -237,7 +238,7 @@ def assess(
     names = [column_names(*each) for each in zip(frames, (x.shape[1], y.shape[1]), strict=True)]
     parts = split_by_label(x, y, given)
     check_blocks(blocks, parts)
-    estimate = estimate_parts(parts, estimator)
+    estimate = estimate_parts(parts, estimator, n_jobs)
     second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
@@ -245,7 +246,7 @@ def assess(
             estimator, parts, n_permutations, _stream(seed, 0), n_jobs, blocks
         )
         spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs, blocks)
-        swept = _sweep(estimator, parts) if sweep else {}
+        swept = _sweep(estimator, parts, n_jobs) if sweep else {}
         shuffles = min(n_permutations, CROSS_CHECK_PERMUTATIONS)
         check = _cross_check(second, parts, shuffles, seed, n_jobs, blocks)
     evidence = Evidence(
@@ -400,7 +401,7 @@ def _cross_check(
     if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
         return None
     try:
-        estimate = estimate_parts(parts, second)
+        estimate = estimate_parts(parts, second, n_jobs)
     except ValueError:  # too few samples for it, as the data themselves have passed
         return None
     null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
@@ -414,10 +415,12 @@ def _cross_check(
     )
 
 
-def _sweep(estimator: MutualInformationEstimator, parts: Sequence[Part]) -> dict[str, float]:
+def _sweep(
+    estimator: MutualInformationEstimator, parts: Sequence[Part], n_jobs: int | None
+) -> dict[str, float]:
     """Return the values under half and twice the estimator's main setting, where it has one."""
     return {
-        name: estimate_parts(parts, other).value
+        name: estimate_parts(parts, other, n_jobs).value
         for name, other in _nearby(estimator).items()
         if all(len(part.x) >= other.minimum_samples() for part in parts)
     }

@@ -203,7 +203,7 @@ def matrix(
     found.to_frame().to_csv(f"{prefix}.csv")
     found.pairs().to_csv(f"{prefix}-pairs.csv", index=False)
     _save(found.plot(), Path(f"{prefix}.png"))
-    shown = found.pairs().head(SHOWN)[["x", "y", "nats", "p_value", "dependent"]]
+    shown = found.pairs().head(SHOWN)[["x", "y", "nats", "adjusted_p_value", "dependent"]]
     typer.echo(f"{found}\n{shown.to_string(index=False, float_format='%.3f')}")
     typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
 

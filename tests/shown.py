@@ -1,12 +1,13 @@
 """The pages' blocks as a script that fails where the page shows what the code does not say.
 
 Two forms are checked: `print(...)  # -> text` on one line, and a block marked `text` that follows
-a block of code and shows all that it printed ("..." stands for what is left out).
+a block of code and shows all else that it printed ("..." stands for what is left out).
 """
 
 import contextlib
 import io
 import re
+import sys
 
 __all__ = ["agrees", "check", "printed", "script"]
 
@@ -34,7 +35,7 @@ def script(page):
 def check(shown, *values):
     """Print the values, and raise unless they are what is shown."""
     said = " ".join(str(value) for value in values)
-    print(said)
+    print(said, file=sys.__stdout__)  # shown here, so not in a block of text
     if not agrees(shown, said):
         raise AssertionError(f"the page shows\n{shown}\nand the code says\n{said}")
 

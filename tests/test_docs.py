@@ -68,13 +68,13 @@ def test_what_a_page_shows_is_compared(shown, said, same):
 
 
 def test_a_page_that_shows_what_is_not_said_fails():
-    page = "```python\nprint(1 / 3)  # -> 0.33\n```\n\n```text\n0.33\n```\n"
+    page = "```python\nprint(1 / 3)  # -> 0.33\nprint(2 / 3)\n```\n\n```text\n0.67\n```\n"
     exec(script(page), {})
     for wrong in ("# -> 0.35", "# -> nan"):
         with pytest.raises(AssertionError, match="the code says"):
             exec(script(page.replace("# -> 0.33", wrong)), {})
     with pytest.raises(AssertionError, match="the code says"):
-        exec(script(page.replace("text\n0.33", "text\n0.43")), {})
+        exec(script(page.replace("text\n0.67", "text\n0.77")), {})
 
 
 def test_how_to_choose_names_every_estimator():

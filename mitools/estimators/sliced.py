@@ -84,7 +84,7 @@ class Sliced(MutualInformationEstimator):
         return self.base.ceiling(n_samples)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        values = self._per_slice(x, y, np.arange(len(x))[None])[0]
+        values = self._per_slice(x, y, None)[0]
         error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
         stats = {
             "slice_deviation": float(values.std()),
@@ -96,15 +96,15 @@ class Sliced(MutualInformationEstimator):
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         return self._per_slice(x, y, permutations).mean(axis=1)
 
-    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64] | None) -> Matrix:
         """Return the base estimate of each slice for each pairing, with shape (B, n_slices)."""
         rng = np.random.default_rng(self.seed)
-        values = np.empty((len(permutations), self.n_slices))
+        values = np.empty((1 if permutations is None else len(permutations), self.n_slices))
         for number in range(self.n_slices):
             left = x @ random_frame(x.shape[1], self.k, rng)
             right = y @ random_frame(y.shape[1], self.k, rng)
-            if len(permutations) == 1:
-                values[0, number] = self.base._estimate(left, right[permutations[0]])[0]
+            if permutations is None:
+                values[0, number] = self.base._estimate(left, right)[0]
             else:
                 values[:, number] = self.base._permuted(left, right, permutations)
         return values

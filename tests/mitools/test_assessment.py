@@ -280,7 +280,10 @@ def test_headroom_lies_between_the_null_and_the_ceiling():
     [
         ({"n_permutations": 0}, ValueError, "`n_permutations` must be at least 1, got 0"),
         ({"n_halves": 1}, ValueError, "`n_halves` must be at least 2"),
+        ({"n_halves": 2.5}, ValueError, "`n_halves` must be a whole number, got 2.5"),
         ({"confidence": 90}, ValueError, "`confidence` must lie between 0 and 1, got 90"),
+        ({"confidence": 1.5}, ValueError, "`confidence` must lie between 0 and 1, got 1.5"),
+        ({"confidence": "90%"}, ValueError, "`confidence` must be a number between 0 and 1"),
         ({"cross_check": "ksg"}, TypeError, '`cross_check` must be "auto", None or an estimator'),
     ],
 )
