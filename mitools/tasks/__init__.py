@@ -31,7 +31,7 @@ SUITES: Mapping[str, str] = {
     "wide": "7 with few signals in up to 512 columns, or many weak ones",
     "independent": "8 with nothing to find, in 1 to 512 columns",
     "fresh": "16 of this library's own, narrow and wide",
-    "heldout": "23 of families that no other suite has; nothing was tuned on them",
+    "heldout": "23 of other families than the rest; nothing was tuned on them",
 }
 
 

@@ -368,7 +368,7 @@ def _record(
         null_mean=assessment.null_mean,
         null_sd=assessment.null_sd,
         p_value=assessment.p_value,
-        interval=(float(assessment.interval[0]), float(assessment.interval[1])),
+        interval=_noise(assessment),
         singleton_fraction=assessment.saturation.singleton_fraction,
         cross_check=float("nan") if second is None else second.estimate.value,
         verdict=str(assessment.verdict),
@@ -377,3 +377,14 @@ def _record(
         },
         reasons=(*assessment.reasons, *apart),
     )
+
+
+def _noise(assessment: Assessment) -> tuple[float, float]:
+    """Return where a second sample would put the estimate, not where I lies.
+
+    Of layers, which are functions of each other, I is infinite or nearly so, and an interval of it
+    would only say that.
+    """
+    spread, value = assessment.spread, assessment.value
+    width = float("nan") if spread is None else spread.noise_width(assessment.confidence)
+    return value - width, value + width

@@ -44,7 +44,14 @@ def by_neighbours(name, n, seed=5):
     return sum(KSG().estimate(x[:, j], y[:, j]).value for j in range(x.shape[1]))
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if "shares" not in name])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in PAIRS else [])
+        for name in TASKS
+        if "shares" not in name
+    ],
+)
 def test_neighbours_find_the_stated_truth_in_the_shared_columns(name):
     # the differences are -0.041 to 0.021 for a single pair, whose estimates vary by 0.01, and of
     # that size for each of several; at n = 40,000 they are -0.035 to 0.032 for all of them
@@ -66,6 +73,7 @@ def test_the_truth_of_shares_by_their_densities():
     assert abs(terms.mean() - TASKS["shares of a whole 2+2"].mutual_information) < 4.5 * error
 
 
+@pytest.mark.slow
 def test_quadratures_have_settled(monkeypatch):
     monkeypatch.setattr(heldout, "GRID", 2000)
     monkeypatch.setattr(heldout_pairs, "GRID", 2000)

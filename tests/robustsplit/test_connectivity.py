@@ -170,6 +170,16 @@ def test_the_reduction_is_fitted_once_per_layer(monkeypatch):
     assert len(calls) == 3
 
 
+def test_the_interval_is_that_of_the_estimate():
+    """One layer is a function of the other: an interval of I would have no upper end."""
+    rng = np.random.default_rng(0)
+    parent, labels = rng.normal(size=(600, 2)), rng.integers(2, size=600)
+    found = profile(parent, np.tanh(parent @ [[2.0, 1.0], [-1.0, 1.0]]), labels, n_halves=20)
+    low, high = found.interval
+    assert found.rho - low == pytest.approx(high - found.rho)
+    assert 0 < high - low < 0.5 and high < found.ceiling
+
+
 def test_canonical_directions_see_both_layers_within_each_class():
     rng = np.random.default_rng(0)
     signal, labels = rng.normal(size=(400, 1)), rng.integers(2, size=400)
