@@ -87,7 +87,8 @@ class Correction:
     def apply(self, raw: Matrix) -> Matrix:
         """Return the estimates for raw values with shape (..., 2)."""
         raw = raw - 1 if self._block.chi_square else raw
-        value: Matrix = (raw - self.null) * self._scale @ self._weights()
+        weighted = (raw - self.null) * self._scale * self._weights()
+        value: Matrix = weighted[..., 0] + weighted[..., 1]  # as a product, BLAS rounds by shape
         return value
 
     def subtracted(self) -> float:
