@@ -25,13 +25,17 @@ from mitools.verdict import Verdict
 if TYPE_CHECKING:
     from mitools.comparison import Comparison, compare
     from mitools.estimators import (
+        MINE,
+        SMILE,
         Auto,
         Canonical,
         ConditionalKSG,
         Gaussian,
         GaussianCopula,
         Geometric,
+        InfoNCE,
         Labels,
+        Learned,
         Mixed,
         NoisyBounds,
         PlugIn,
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EDGE",
     "KSG",
+    "MINE",
     "PCA",
+    "SMILE",
     "Assessment",
     "Auto",
     "Canonical",
@@ -54,8 +60,10 @@ __all__ = [
     "Gaussian",
     "GaussianCopula",
     "Geometric",
+    "InfoNCE",
     "InformationMatrix",
     "Labels",
+    "Learned",
     "MissingExtraError",
     "Mixed",
     "MutualInformationEstimator",
