@@ -42,7 +42,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 benchmarks: $(READY)
-	@for name in speed edge accuracy; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in speed edge accuracy coverage; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

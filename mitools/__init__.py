@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from mitools import estimators
 from mitools.assessment import Assessment, assess
 from mitools.base import Estimate, MutualInformationEstimator
+from mitools.cca import CCA
 from mitools.estimators import EDGE, KSG
 from mitools.information import mutual_information
 from mitools.messages import MissingExtraError
-from mitools.reduction import PCA, RandomProjection, Reduced
+from mitools.reduction import PCA, Pooling, RandomProjection, Reduced
 from mitools.registry import parse_estimator
 from mitools.verdict import Verdict
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mitools.matrix import InformationMatrix, information_matrix
 
 __all__ = [
+    "CCA",
     "EDGE",
     "KSG",
     "MINE",
@@ -69,6 +71,7 @@ __all__ = [
     "MutualInformationEstimator",
     "NoisyBounds",
     "PlugIn",
+    "Pooling",
     "RandomProjection",
     "Reduced",
     "Sliced",

@@ -54,7 +54,9 @@ def to_dict(assessment: Assessment) -> dict[str, Any]:
         "excess_nats": assessment.excess,
         "headroom": assessment.headroom,
         "interval_nats": list(assessment.interval),
-        "interval_of": "the expected estimate, not of I",
+        "interval_of": "I: noise, and an allowance for bias",
+        "noise_nats": math.nan if assessment.spread is None else assessment.spread.noise,
+        "bias_nats": math.nan if assessment.spread is None else assessment.spread.bias,
         "confidence": assessment.confidence,
         "saturation": dict(vars(assessment.saturation)),
         "sweep_nats": dict(assessment.sweep),
@@ -140,13 +142,13 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
         ),
         ("excess", f"{amount(assessment.excess, unit)} above the null"),
     ]
-    if not math.isnan(assessment.interval[0]):
+    if assessment.spread is not None:
         low, high = assessment.interval
         rows.append(
             (
                 "interval",
-                f"{low:.3f} to {high:.3f} {unit}, {assessment.confidence:.0%}, of the expected "
-                "estimate, not of I",
+                f"{low:.3f} to {high:.3f} {unit}, {assessment.confidence:.0%}: noise "
+                f"{assessment.spread.noise:.3f}, bias perhaps {assessment.spread.bias:+.3f}",
             )
         )
     if not math.isnan(full.singleton_fraction):

@@ -13,9 +13,10 @@ __all__ = [
     "common_scale",
     "drop_constant",
     "has_repeats",
-    "safe_columns",
     "standardized",
     "twin_rows",
+    "usable_columns",
+    "varying_columns",
 ]
 
 Matrix = NDArray[np.float64]
@@ -69,12 +70,30 @@ def common_scale(*sides: Matrix) -> list[Matrix]:
     return [np.ldexp(side, -exponent) for side in sides]
 
 
-def safe_columns(side: Matrix) -> Matrix:
-    """Return `side`, its columns times powers of two if squares of any would leave float64."""
+def varying_columns(side: Matrix) -> NDArray[np.bool_]:
+    """Return which columns hold more than one value, with shape (d,); the first if none does."""
     least, largest = extremes(side)
+    varies: NDArray[np.bool_] = least < largest
+    varies[0] |= not varies.any()
+    return varies
+
+
+def usable_columns(side: Matrix) -> Matrix:
+    """Return the columns that vary, times powers of two if squares of any would leave float64.
+
+    The first column is left of a side that is constant.
+    """
+    least, largest = extremes(side)
+    varies = least < largest
+    if not varies.all():
+        varies[0] |= not varies.any()
+        side, least, largest = (
+            np.ascontiguousarray(side[:, varies]),
+            least[varies],
+            largest[varies],
+        )
     largest = np.maximum(-least, largest)
-    varying = largest[largest > 0]
-    if not len(varying) or SAFE_LOW < varying.min() <= varying.max() < SAFE_HIGH:
+    if SAFE_LOW < largest.min() <= largest.max() < SAFE_HIGH or largest.max() == 0:
         return side
     return np.asarray(np.ldexp(side, -np.frexp(largest)[1]))
 

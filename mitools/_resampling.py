@@ -1,4 +1,4 @@
-r"""Re-paired and thinned samples, within labels: what `assess` compares an estimate with.
+r"""Re-paired and split samples, within labels: what `assess` compares an estimate with.
 
 The p value of a permutation test, :math:`(1 + \#\{null \ge value\}) / (1 + B)`, cannot fall below
 1 / (1 + B). How far beyond all B permutations a value lies is told by a law fitted to them: the
@@ -11,15 +11,18 @@ imaging", NeuroImage 2016, section 2.6).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaincc, stdtr
 
 from mitools._arrays import Part
+from mitools._parallel import in_parallel, n_workers
+from mitools._series import orders, subset_order
 from mitools.base import Matrix, MutualInformationEstimator
 
-__all__ = ["fitted_p_value", "p_value", "permuted_estimates", "tail_text", "thinned_estimates"]
+__all__ = ["fitted_p_value", "p_value", "permuted_estimates", "split_estimates", "tail_text"]
 
 #: Permutation indices made at a time: 100 permutations of a million rows would take 800 MB.
 INDICES = 8_000_000
@@ -36,6 +39,8 @@ def permuted_estimates(
     parts: Sequence[Part],
     n_permutations: int,
     generator: np.random.Generator,
+    n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> tuple[Matrix, Mapping[Hashable, Matrix]]:
     """Return the estimates after re-pairing at random within labels.
 
@@ -44,20 +49,31 @@ def permuted_estimates(
         parts: The samples by label.
         n_permutations: How many times to re-pair.
         generator: The source of the permutations.
+        n_jobs: Workers, as in `in_parallel`; each takes a share of the permutations of a label, or
+            whole labels where there are enough of them.
+        blocks: What keeps the order of the rows, as in `orders`.
 
     Returns:
         The label-weighted estimates, with shape (n_permutations,), and those of each label.
     """
-    by_label = {}
-    for part in parts:
-        n = len(part.x)
-        at_once = max(1, min(n_permutations, INDICES // n))
-        batches = []
-        for start in range(0, n_permutations, at_once):
-            rows = np.tile(np.arange(n), (min(at_once, n_permutations - start), 1))
-            orders = generator.permuted(rows, axis=1)
-            batches.append(estimator._permuted(part.x, part.y, orders))
-        by_label[part.label] = np.concatenate(batches)
+    workers = n_workers(n_jobs)
+    share = n_permutations if len(parts) >= workers else -(-n_permutations // workers)
+
+    def draws() -> Iterator[tuple[Part, NDArray[np.int64]]]:
+        for part in parts:
+            n = len(part.x)
+            at_once = max(1, min(share, INDICES // (n * workers)))
+            for start in range(0, n_permutations, at_once):
+                yield part, orders(n, min(at_once, n_permutations - start), blocks, generator)
+
+    def permuted(draw: tuple[Part, NDArray[np.int64]]) -> tuple[Hashable, Matrix]:
+        part, permutations = draw
+        return part.label, estimator._permuted(part.x, part.y, permutations)
+
+    batches: dict[Hashable, list[Matrix]] = {part.label: [] for part in parts}
+    for label, batch in in_parallel(permuted, draws(), n_jobs):
+        batches[label].append(batch)
+    by_label = {label: np.concatenate(found) for label, found in batches.items()}
     total = sum((part.share * by_label[part.label] for part in parts), np.zeros(n_permutations))
     return total, by_label
 
@@ -102,35 +118,50 @@ def _rounding(value: float) -> float:
     return 1e-12 * max(1.0, abs(value))
 
 
-def thinned_estimates(
+def split_estimates(
     estimator: MutualInformationEstimator,
     parts: Sequence[Part],
     divisor: int,
-    repeats: int,
+    n_splits: int,
     generator: np.random.Generator,
+    n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> Matrix:
-    """Return the estimates on 1 / `divisor` of each label's samples, drawn without replacement.
+    """Return the estimates on subsets that share no sample: halves of halves' pairs, say.
 
     Args:
         estimator: What estimates.
         parts: The samples by label; their shares stay the weights.
-        divisor: Two for halves, four for quarters.
-        repeats: How many subsets to draw.
-        generator: The source of the subsets.
+        divisor: In how many subsets each split cuts each label: two, or four. What is left over
+            belongs to none.
+        n_splits: How many splits to draw.
+        generator: The source of the splits.
+        n_jobs: Workers, as in `in_parallel`.
+        blocks: What keeps the order of the rows, as in `subset_order`.
 
     Returns:
-        The estimates, with shape (repeats,); empty when a label has too few samples to be thinned.
+        The estimates, with shape (n_splits, divisor); without rows when a label has too few
+        samples to be split.
     """
     if any(len(part.x) // divisor < estimator.minimum_samples() for part in parts):
-        return np.empty(0)
-    estimates = np.zeros(repeats)
-    for part in parts:
-        n = len(part.x)
-        for repeat in range(repeats):
-            rows = np.sort(generator.choice(n, size=n // divisor, replace=False))
-            try:
-                thinned, _ = estimator._estimate(part.x[rows], part.y[rows])
-            except ValueError:  # all the samples were enough: these are too few for their width
-                return np.empty(0)
-            estimates[repeat] += part.share * thinned
+        return np.empty((0, divisor))
+
+    def draws() -> Iterator[tuple[int, Part, NDArray[np.int64]]]:
+        for part in parts:
+            for split in range(n_splits):
+                yield split, part, subset_order(len(part.x), blocks, generator)
+
+    def estimated(draw: tuple[int, Part, NDArray[np.int64]]) -> tuple[int, Matrix]:
+        split, part, order = draw
+        size = len(order) // divisor
+        subsets = np.sort(order[: size * divisor].reshape(divisor, size), axis=1)
+        values = [estimator._estimate(part.x[rows], part.y[rows])[0] for rows in subsets]
+        return split, part.share * np.array(values)
+
+    estimates = np.zeros((n_splits, divisor))
+    try:
+        for split, values in in_parallel(estimated, draws(), n_jobs):
+            estimates[split] += values
+    except ValueError:  # all the samples were enough: these are too few for their width
+        return np.empty((0, divisor))
     return estimates

@@ -14,9 +14,9 @@ asks, in order:
 3. *Can the value say how much?* Ceiling, occupied cells, other settings of the same estimator,
    fewer samples, and a second estimator of another kind must all leave it where it is.
 
-The half-sampling interval uses samples without replacement (a bootstrap's duplicates look like
-dependence to every estimator here), with :math:`var = \frac{m}{n - m} var_{sub}(m)`. It is an
-interval of the expected estimate, bias included, not of I.
+The interval is one of I: noise from half-samples, and an allowance for the bias that halves and
+quarters show (`mitools._interval`). `benchmarks/coverage.py` measures how often it holds the
+truth.
 """
 
 from __future__ import annotations
@@ -27,17 +27,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 from mitools import _display
 from mitools._arrays import Part, paired_samples, split_by_label
+from mitools._determined import column_names, determined
+from mitools._interval import Spread
+from mitools._parallel import n_workers
 from mitools._resampling import (
     fitted_p_value,
     p_value,
     permuted_estimates,
-    thinned_estimates,
+    split_estimates,
 )
-from mitools.base import Estimate, Matrix, MutualInformationEstimator
+from mitools._series import check_blocks, doubts
+from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators import EDGE, KSG
 from mitools.estimators.released import ReleasedEDGE
 from mitools.information import as_estimator, estimate_parts
@@ -53,8 +56,10 @@ __all__ = ["Assessment", "assess"]
 #: permutations.
 CROSS_CHECK_PERMUTATIONS = 10
 
-#: Quarters of the sample drawn, to see where the value goes as n grows.
-QUARTERS = 8
+#: Up to this width of a side `Auto` confirms neighbours and cells, which both lose what few of
+#: several columns carry. With fewer samples (in a label) most of its views have too few, and what
+#: remains is neighbours again.
+AUTO, AUTO_SAMPLES = 16, 200
 
 #: From this width of a side on, nearest neighbours are looked for in principal coordinates
 #: instead.
@@ -74,9 +79,10 @@ class Assessment:
         null_parts: The same for each label (empty without labels).
         p_value: (1 + permutations at least as large) / (1 + permutations); never 0.
         fitted_p_value: Tail of a law fitted to the permutations, which may fall far below that.
-        interval: Half-sampling interval of the expected estimate, not of I; NaN where the labels
-            have too few samples to be halved.
+        interval: Where I lies, from noise and an allowance for bias; NaN where the labels have too
+            few samples to be halved.
         confidence: Its confidence level.
+        spread: The noise and the bias that it is made of; None where there is no interval.
         saturation: How full the estimator was.
         sweep: Values under nearby settings, by setting, such as ``{"k=2": 0.35, "k=8": 0.33}``.
         by_size: Mean estimate by number of samples: a quarter, a half, all.
@@ -92,6 +98,7 @@ class Assessment:
     fitted_p_value: float
     interval: tuple[float, float]
     confidence: float
+    spread: Spread | None
     saturation: Saturation
     sweep: Mapping[str, float]
     by_size: Mapping[int, float]
@@ -169,10 +176,12 @@ def assess(
     estimator: MutualInformationEstimator | None = None,
     n_permutations: int = 100,
     cross_check: MutualInformationEstimator | Literal["auto"] | None = "auto",
-    n_halves: int = 20,
+    n_halves: int = 40,
     sweep: bool = True,
     confidence: float = 0.9,
     seed: int = 0,
+    n_jobs: int | None = None,
+    blocks: int | None = None,
 ) -> Assessment:
     r"""Estimate :math:`I(X; Y)`, or given discrete Z, and say how far to trust it.
 
@@ -187,15 +196,24 @@ def assess(
         n_permutations: Shuffled pairings of the null. Dependence is claimed at p <= 0.01, or at
             the smallest p that so few permutations can reach, if the law fitted to them agrees
             (p <= 0.001).
-        cross_check: A second estimator. "auto" takes one of another kind: EDGE for KSG and for
-            labels, Mixed for EDGE on discrete sides, and KSG for all others (on 4 principal
-            coordinates when a side is wider than 8). None runs none, and then no magnitude is
-            called usable.
-        n_halves: Half-samples drawn for the interval; at least 2.
+        cross_check: A second estimator. "auto" takes one of another kind: for KSG and EDGE each
+            the other, but Auto where a side has 2 to 16 columns (and each label 200 samples);
+            EDGE for Auto and for labels, Mixed for EDGE on discrete sides, and KSG for all others
+            (on 4 principal coordinates when a side is wider than 8). None runs none, and then no
+            magnitude is called usable.
+        n_halves: Half-samples drawn for the interval, in pairs that make up the sample, and as
+            many quarters of it for the bias; at least 2.
         sweep: Whether to repeat the estimate under nearby settings.
         confidence: Level of the interval, between 0 and 1.
         seed: Seed of permutations and subsets. The same input, settings and seed give the same
             bits.
+        n_jobs: Workers for labels, permutations and subsets: a number, or -1 for one per
+            processor. They are threads; within ``joblib.parallel_config(backend="loky")``,
+            processes. Their number changes no bit. None uses none, and leaves numpy's threads as
+            they are.
+        blocks: For rows in the order of time, which shuffling would destroy. 1 turns one side in a
+            circle by a random number of rows; more cut the turned rows into as many runs and
+            permute these. None takes rows for independent, and warns if neighbours are alike.
 
     Returns:
         The estimate with its evidence and verdict.
@@ -213,37 +231,50 @@ def assess(
     """
     estimator = as_estimator(estimator)
     _check_settings(n_permutations, n_halves, confidence, cross_check)
+    check_whole("seed", seed, 0)
+    n_workers(n_jobs)
+    frames = x, y
     x, y = paired_samples(x, y, given=given)
+    names = [column_names(*each) for each in zip(frames, (x.shape[1], y.shape[1]), strict=True)]
     parts = split_by_label(x, y, given)
-    estimate = estimate_parts(parts, estimator)
+    check_blocks(blocks, parts)
+    estimate = estimate_parts(parts, estimator, n_jobs)
     second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
-        null, null_parts = permuted_estimates(estimator, parts, n_permutations, _stream(seed, 0))
-        interval, by_size = _subsets(estimate, parts, n_halves, confidence, seed)
-        swept = _sweep(estimator, parts) if sweep else {}
-        check = _cross_check(second, parts, min(n_permutations, CROSS_CHECK_PERMUTATIONS), seed)
+        null, null_parts = permuted_estimates(
+            estimator, parts, n_permutations, _stream(seed, 0), n_jobs, blocks
+        )
+        spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs, blocks)
+        swept = _sweep(estimator, parts, n_jobs) if sweep else {}
+        shuffles = min(n_permutations, CROSS_CHECK_PERMUTATIONS)
+        check = _cross_check(second, parts, shuffles, seed, n_jobs, blocks)
     evidence = Evidence(
         estimate=estimate,
         null_mean=float(null.mean()),
         p_value=p_value(null, estimate.value),
         fitted_p_value=fitted_p_value(null, estimate.value),
         n_permutations=n_permutations,
-        half_width=(interval[1] - interval[0]) / 2,
         saturation=_saturation(estimate),
+        spread=spread,
         cross_check=check,
         sweep=swept,
         by_size=by_size,
+        determined=() if np.isfinite(estimate.entropy) else determined(x, y, *names),
     )
     verdict, reasons = judge(evidence)
+    for doubt in doubts(parts, blocks):
+        warnings.warn(doubt, stacklevel=2)
+        reasons = (*reasons, doubt)
     return Assessment(
         estimate=estimate,
         null=null,
         null_parts={} if given is None else null_parts,
         p_value=evidence.p_value,
         fitted_p_value=evidence.fitted_p_value,
-        interval=interval,
+        interval=_interval(estimate, spread, confidence),
         confidence=confidence,
+        spread=spread,
         saturation=evidence.saturation,
         sweep=swept,
         by_size=by_size,
@@ -254,15 +285,12 @@ def assess(
 
 
 def _check_settings(
-    n_permutations: int, n_halves: int, confidence: float, cross_check: object
+    n_permutations: object, n_halves: object, confidence: Any, cross_check: object
 ) -> None:
-    if n_permutations < 1:
-        raise ValueError(
-            f"`n_permutations` must be at least 1, got {n_permutations}. An estimate without its "
-            "null cannot be assessed; 100 resolve p = 0.01."
-        )
-    if n_halves < 2:
-        raise ValueError(f"`n_halves` must be at least 2 to show a spread, got {n_halves}.")
+    check_whole("n_permutations", n_permutations)
+    check_whole("n_halves", n_halves, 2)
+    if not isinstance(confidence, int | float | np.number):
+        raise ValueError(f"`confidence` must be a number between 0 and 1, got {confidence!r}.")
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1, got {confidence}.")
     known = cross_check is None or isinstance(cross_check, MutualInformationEstimator)
@@ -295,24 +323,34 @@ def _saturation(estimate: Estimate) -> Saturation:
 
 
 def _subsets(
-    estimate: Estimate, parts: Sequence[Part], n_halves: int, confidence: float, seed: int
-) -> tuple[tuple[float, float], dict[int, float]]:
-    """Return the half-sampling interval, and the mean estimate by number of samples."""
+    estimate: Estimate,
+    parts: Sequence[Part],
+    n_halves: int,
+    seed: int,
+    n_jobs: int | None,
+    blocks: int | None,
+) -> tuple[Spread | None, dict[int, float]]:
+    """Return the noise and the bias, and the mean estimate by number of samples."""
     n, estimator = estimate.n_samples, estimate.estimator
     by_size = {n: estimate.value}
-    halves = thinned_estimates(estimator, parts, 2, n_halves, _stream(seed, 1))
+    splits = -(-n_halves // 2)
+    halves = split_estimates(estimator, parts, 2, splits, _stream(seed, 1), n_jobs, blocks)
     if not len(halves):
-        return (float("nan"), float("nan")), by_size
+        return None, by_size
+    quarters = split_estimates(
+        estimator, parts, 4, -(-splits // 2), _stream(seed, 2), n_jobs, blocks
+    )
     by_size[n // 2] = float(halves.mean())
-    quarters = thinned_estimates(estimator, parts, 4, min(QUARTERS, n_halves), _stream(seed, 2))
     if len(quarters):
         by_size[n // 4] = float(quarters.mean())
-    thinned = n // 2
-    sd = float(halves.std(ddof=1)) * np.sqrt(thinned / (n - thinned))
-    half_width = float(stdtrit(n_halves - 1, (1 + confidence) / 2)) * sd
-    return (estimate.value - half_width, estimate.value + half_width), dict(
-        sorted(by_size.items())
-    )
+    rate = estimator._bias_rate(parts[0].x.shape[1], parts[0].y.shape[1])
+    return Spread.of(halves, quarters, rate), dict(sorted(by_size.items()))
+
+
+def _interval(estimate: Estimate, spread: Spread | None, confidence: float) -> tuple[float, float]:
+    if spread is None:
+        return float("nan"), float("nan")
+    return spread.limits(estimate.value, confidence)
 
 
 def _second(
@@ -323,26 +361,33 @@ def _second(
     """Return the estimator that is asked as well: for "auto", one of another kind."""
     if cross_check != "auto":
         return cross_check
-    discrete = np.isfinite(estimate.entropy)
-    other = _of_another_kind(estimate.estimator, discrete)
-    if other is None or width <= WIDE or isinstance(other, EDGE | Reduced):
+    from mitools.estimators.mixed import Mixed  # here: they are slow to import
+
+    discrete = bool(np.isfinite(estimate.entropy))
+    fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))
+    views = 1 < width <= AUTO and fewest >= AUTO_SAMPLES
+    other = _of_another_kind(estimate.estimator, discrete, views)
+    if width <= WIDE or not isinstance(other, KSG | Mixed):
         return other
     return Reduced(other, PCA(PRINCIPAL))
 
 
 def _of_another_kind(
-    estimator: MutualInformationEstimator, discrete: bool
+    estimator: MutualInformationEstimator, discrete: bool, views: bool
 ) -> MutualInformationEstimator | None:
     if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind
-        inner = _of_another_kind(estimator.estimator, discrete)
+        inner = _of_another_kind(estimator.estimator, discrete, False)
         return None if inner is None else replace(estimator, estimator=inner)
     if not estimator.comparable:
         return None
-    if discrete and isinstance(estimator, EDGE):
-        from mitools.estimators.mixed import Mixed  # here: it is slow to import
+    from mitools.estimators.auto import Auto
+    from mitools.estimators.mixed import Mixed
 
+    if discrete and isinstance(estimator, EDGE):
         return Mixed()
-    return EDGE() if discrete or isinstance(estimator, KSG) else KSG()
+    if views and isinstance(estimator, EDGE | KSG):
+        return Auto()
+    return EDGE() if discrete or isinstance(estimator, Auto | KSG) else KSG()
 
 
 def _cross_check(
@@ -350,14 +395,16 @@ def _cross_check(
     parts: Sequence[Part],
     n_permutations: int,
     seed: int,
+    n_jobs: int | None,
+    blocks: int | None,
 ) -> CrossCheck | None:
     if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
         return None
     try:
-        estimate = estimate_parts(parts, second)
+        estimate = estimate_parts(parts, second, n_jobs)
     except ValueError:  # too few samples for it, as the data themselves have passed
         return None
-    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3))
+    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
     return CrossCheck(
         estimate=estimate,
         null_mean=float(null.mean()),
@@ -368,10 +415,12 @@ def _cross_check(
     )
 
 
-def _sweep(estimator: MutualInformationEstimator, parts: Sequence[Part]) -> dict[str, float]:
+def _sweep(
+    estimator: MutualInformationEstimator, parts: Sequence[Part], n_jobs: int | None
+) -> dict[str, float]:
     """Return the values under half and twice the estimator's main setting, where it has one."""
     return {
-        name: estimate_parts(parts, other).value
+        name: estimate_parts(parts, other, n_jobs).value
         for name, other in _nearby(estimator).items()
         if all(len(part.x) >= other.minimum_samples() for part in parts)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,14 +179,20 @@ class MutualInformationEstimator(ABC):
     A new estimator implements `_estimate` and `ceiling`, and gains validation, conditioning on
     labels, permutation nulls, assessment and the command line.
 
-    Attributes:
-        unit: What its values are in. One word: it names keys and columns.
-        comparable: Whether its values may be held against those of other estimators: whether what
-            it estimates, in the limit, is I(X; Y) in nats or a lower bound of it.
     """
 
-    unit: ClassVar[str] = "nats"
-    comparable: ClassVar[bool] = True
+    @property
+    def unit(self) -> str:
+        """What its values are in. One word: it names keys and columns."""
+        return "nats"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its values may be held against those of other estimators.
+
+        They may if what it estimates, in the limit, is I(X; Y) in nats or a lower bound of it.
+        """
+        return self.unit == "nats"
 
     def __repr__(self) -> str:
         return as_call(self)
@@ -220,6 +226,10 @@ class MutualInformationEstimator(ABC):
     def minimum_samples(self) -> int:
         """Return the fewest samples the estimator accepts."""
         return 2
+
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return a, where the bias shrinks as n^-a at its slowest: 1/2 at edges and in tails."""
+        return 0.5
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from mitools._kernels.counts import (
     table_at_depth,
     terms_of,
 )
-from mitools._kernels.pairings import ensemble_codes, ensemble_information, paired_information
+from mitools._kernels.pairings import ensemble_codes, paired_information
 from mitools.hashing import Grid, Side
 
 __all__ = ["Block", "Counted", "Placed", "Table", "logarithms"]
@@ -34,6 +35,10 @@ Table = tuple[NDArray[np.uint64], Integers]
 STORED = 1 << 16
 #: Up to this many samples, cells are described for every member, beyond for the first.
 DESCRIBED = 1 << 14
+#: They are described where shuffled pairs would leave so many samples in each.
+PER_CELL = 3.0
+#: Up to this many samples, all members are hashed at once; beyond, memory would grow with them.
+TOGETHER = 1 << 17
 
 
 class Placed(NamedTuple):
@@ -48,7 +53,7 @@ class Placed(NamedTuple):
 class Counted(NamedTuple):
     """What a block's counts say before any correction."""
 
-    raw: Matrix  # (G, 2): each member's estimate for each occupancy, in nats
+    raw: Matrix  # (G, 2): each member's estimate for each occupancy; chi-square ratios have none
     described: Matrix  # (members described, 7), as `table_at_depth` returns it, x before y
     first_margins: Margins
     second_margins: Margins
@@ -60,11 +65,19 @@ class Block:
 
     In joint codes the bits of two nested sides alternate; labels lead, those of x first. "First"
     and "second" are the sides in that order.
+
+    Attributes:
+        x: The hash of X.
+        y: The hash of Y.
+        grids: One per member.
+        chi_square: Whether to take the chi-square ratio of the cells at one level, instead of the
+            mean log-ratio over levels.
     """
 
     x: Side
     y: Side
     grids: tuple[Grid, ...]
+    chi_square: bool = False
 
     @property
     def interleaved(self) -> bool:
@@ -131,25 +144,24 @@ class Block:
 
     def counted(self, x: Matrix, y: Matrix, ks: Integers) -> Counted:
         """Count rows, and return what the counts say; the same as `recount` of `count`."""
-        n, steps = len(x), self.grids[0].steps
-        scales, shifts, orders = self._hashes()
-        raw, described, *margins = ensemble_information(
-            *self._coordinates(x, y),
-            scales,
-            *shifts,
-            orders,
-            np.empty((2, n), self.dtype(steps)),
-            self.bits(steps),
-            self.low_bits(steps),
-            self.interleaved,
-            self.steps(steps),
-            self.sizes(steps),
-            logarithms(self.discrete),
-            ks,
-            self._level(n, steps),
-            len(self.grids) if n <= DESCRIBED else 1,
+        n, coordinates = len(x), self._coordinates(x, y)
+        together = np.arange(n)[None]
+        groups = [self.grids] if n <= TOGETHER else [(grid,) for grid in self.grids]
+        raw, described, first, second = [], [], [], []
+        for group in groups:
+            placed = replace(self, grids=group)._place(coordinates)
+            shown = (len(group) if n <= DESCRIBED else 1) if group is groups[0] else 0
+            values, tables = self._paired(placed, together, False, ks, n, shown)
+            raw.append(values[:, 0])
+            described.append(tables)
+            first.append(placed.first_margins)
+            second.append(placed.second_margins)
+        return Counted(
+            np.concatenate(raw),
+            self._in_order(np.concatenate(described)),
+            np.concatenate(first),
+            np.concatenate(second),
         )
-        return Counted(raw, self._in_order(described), *margins)
 
     def recount(self, tables: Sequence[Table], n: int, ks: Integers) -> Counted:
         """Return what the counts in tables say, one table per grid."""
@@ -163,42 +175,35 @@ class Block:
             codes = codes.astype(self.dtype(steps))
             split = split_codes(codes, low, self.interleaved)
             first, second = (heap_counts(split[i], counts, depths[i], sizes[i]) for i in range(2))
-            raw[g] = nested_information(
-                codes,
-                counts,
-                low,
-                self.interleaved,
-                terms_of(first, terms),
-                terms_of(second, terms),
-                depths.max(),
-                terms,
-                ks,
-            )
+            cells = codes, counts, low, self.interleaved
+            if self.chi_square:
+                level = self.ratio_level(n)
+                raw[g] = table_at_depth(*cells, first, second, depths, level)[0]
+            else:
+                weighed = terms_of(first, terms), terms_of(second, terms)
+                raw[g] = nested_information(*cells, *weighed, depths.max(), terms, ks)
             if g == 0 or n <= DESCRIBED:
-                described.append(
-                    table_at_depth(
-                        codes,
-                        counts,
-                        low,
-                        self.interleaved,
-                        first,
-                        second,
-                        depths,
-                        self._level(n, steps),
-                    )
-                )
+                level = self._level(n, PER_CELL)
+                described.append(table_at_depth(*cells, first, second, depths, level))
             margins[0].append(first[1 << depths[0] :].astype(kind))
             margins[1].append(second[1 << depths[1] :].astype(kind))
         return Counted(raw, self._in_order(np.array(described)), *map(np.array, margins))
 
     def repaired(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
         """Return the mean over members, shape (B, 2), with y re-paired by each row of `orders`."""
+        values, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0)
+        mean: Matrix = values.mean(axis=0)
+        return mean
+
+    def _paired(
+        self, placed: Placed, orders: Integers, inverse: bool, ks: Integers, n: int, shown: int
+    ) -> tuple[Matrix, Matrix]:
         steps = self.grids[0].steps
-        values: Matrix = paired_information(
+        found: tuple[Matrix, Matrix] = paired_information(
             placed.first,
             placed.second,
             orders,
-            self.swapped,
+            inverse,
             placed.first_margins,
             placed.second_margins,
             self.bits(steps),
@@ -207,8 +212,11 @@ class Block:
             self.steps(steps),
             logarithms(self.discrete),
             ks,
+            self.ratio_level(n) if self.chi_square else -1,
+            self._level(n, PER_CELL),
+            shown,
         )
-        return values
+        return found
 
     def _coordinates(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """Return the first and the second side's coordinates."""
@@ -243,12 +251,17 @@ class Block:
         )
         return Placed(first, second, first_margins, second_margins)
 
-    def _level(self, n: int, steps: int) -> int:
-        """Return the level to describe, where shuffled pairs fill at most n/3 cells."""
+    def ratio_level(self, n: int) -> int:
+        """Return the level of the chi-square ratio: finer, as chance is subtracted from it."""
+        return self._level(n, PER_CELL / 4)
+
+    def _level(self, n: int, per_cell: float) -> int:
+        """Return the finest level at which n samples are so many a joint cell, on average."""
         if self.nested == 0:
             return 0
-        labels = np.prod([side.n_cells(0) for side in self.sides if side.discrete])
-        return int(np.clip(np.log2(max(n / 3 / labels, 1)) / self.nested, 0, steps))
+        labels = math.prod(side.n_cells(0) for side in self.sides if side.discrete)
+        level = math.log2(max(n / per_cell / labels, 1)) / self.nested
+        return min(int(level), self.grids[0].steps)
 
     def _in_order(self, described: Matrix) -> Matrix:
         """Return the tables with x's columns before y's."""

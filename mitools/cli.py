@@ -44,6 +44,10 @@ Permutations = Annotated[
     int, typer.Option("--permutations", help="Shuffled pairings of the null.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+Blocks = Annotated[
+    int | None,
+    typer.Option("--blocks", help="For rows in the order of time: 1 keeps it (see `assess`)."),
+]
 Header = Annotated[
     bool | None,
     typer.Option(
@@ -82,6 +86,7 @@ def estimate(
     ] = False,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,9 +94,9 @@ def estimate(
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given, header)
+    columns, labels = _read(file, x, y, given, header, [chosen])
     if assess:
-        _assess(columns, labels, chosen, permutations, seed, as_json)
+        _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
         return
     result = mitools.mutual_information(*columns, given=labels, estimator=chosen)
     _show(result.to_dict(), result.summary(), as_json)
@@ -106,6 +111,7 @@ def assess(
     estimator: Chosen = "ksg",
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -113,8 +119,8 @@ def assess(
     import mitools
 
     chosen = mitools.parse_estimator(estimator)
-    columns, labels = _read(file, x, y, given, header)
-    _assess(columns, labels, chosen, permutations, seed, as_json)
+    columns, labels = _read(file, x, y, given, header, [chosen])
+    _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
 
 
 @app.command()
@@ -140,7 +146,7 @@ def compare(
     import mitools
 
     chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
-    columns, labels = _read(file, x, y, given, header)
+    columns, labels = _read(file, x, y, given, header, chosen)
     result = mitools.compare(
         *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
     )
@@ -197,7 +203,7 @@ def matrix(
     found.to_frame().to_csv(f"{prefix}.csv")
     found.pairs().to_csv(f"{prefix}-pairs.csv", index=False)
     _save(found.plot(), Path(f"{prefix}.png"))
-    shown = found.pairs().head(SHOWN)[["x", "y", "nats", "p_value", "dependent"]]
+    shown = found.pairs().head(SHOWN)[["x", "y", "nats", "adjusted_p_value", "dependent"]]
     typer.echo(f"{found}\n{shown.to_string(index=False, float_format='%.3f')}")
     typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
 
@@ -284,21 +290,45 @@ def _numbers(option: str, text: str) -> list[int]:
 
 
 def _read(
-    file: Path, x: str, y: str, given: str | None, header: bool | None
+    file: Path, x: str, y: str, given: str | None, header: bool | None, chosen: list[Any]
 ) -> tuple[tuple[Any, Any], Any]:
     from mitools.tables import read_table
 
     table = read_table(file, header)
-    return (table.columns(x), table.columns(y)), None if given is None else table.labels(given)
+    sides = _side(table, x, chosen), _side(table, y, chosen)
+    return sides, None if given is None else table.labels(given)
+
+
+def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
+    """Return the columns as numbers; a column of text as label numbers, to who knows no order."""
+    from mitools import Labels, PlugIn
+    from mitools._arrays import as_labels
+
+    if len(table.select(wanted)) == 1 and all(isinstance(one, Labels | PlugIn) for one in chosen):
+        column = table.labels(wanted)
+        if column.ndim == 1 and column.dtype.kind not in "iuf":
+            return as_labels(column, len(column))[1]
+    return table.columns(wanted)
 
 
 def _assess(
-    columns: tuple[Any, Any], labels: Any, chosen: Any, permutations: int, seed: int, as_json: bool
+    columns: tuple[Any, Any],
+    labels: Any,
+    chosen: Any,
+    permutations: int,
+    seed: int,
+    blocks: int | None,
+    as_json: bool,
 ) -> None:
     import mitools
 
     assessment = mitools.assess(
-        *columns, given=labels, estimator=chosen, n_permutations=permutations, seed=seed
+        *columns,
+        given=labels,
+        estimator=chosen,
+        n_permutations=permutations,
+        seed=seed,
+        blocks=blocks,
     )
     _show(assessment.to_dict(), str(assessment), as_json)
 
@@ -324,6 +354,7 @@ def _show(record: dict[str, Any], text: str, as_json: bool) -> None:
 
 
 def _save(axes: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     axes.get_figure().savefig(path, dpi=150)
 
 

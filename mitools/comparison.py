@@ -17,8 +17,9 @@ import numpy as np
 
 from mitools import estimators as known
 from mitools._arrays import paired_samples, split_by_label
+from mitools._parallel import n_workers
 from mitools._resampling import fitted_p_value, permuted_estimates, tail_text
-from mitools.base import Estimate, MutualInformationEstimator
+from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.information import as_estimator, estimate_parts
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def compare(
     given: Any = None,
     n_permutations: int = 20,
     seed: int = 0,
+    n_jobs: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Estimate I(X; Y) by several estimators, each with its own permutation null.
@@ -147,6 +149,7 @@ def compare(
         given: Discrete labels to condition on.
         n_permutations: Shuffled pairings for each null.
         seed: Seed of the permutations, which are the same for each estimator.
+        n_jobs: Workers for labels and permutations, as in `assess`.
         progress: Called with each estimator's name before its turn.
 
     Returns:
@@ -163,8 +166,9 @@ def compare(
         >>> [bool(abs(one.estimate.value) < 0.1) for one in compare(x, x + y).answers]
         [False, False, False, False]
     """
-    if n_permutations < 1:
-        raise ValueError(f"`n_permutations` must be at least 1, got {n_permutations}.")
+    check_whole("n_permutations", n_permutations)
+    check_whole("seed", seed, 0)
+    n_workers(n_jobs)
     if estimators is None:
         estimators = [getattr(known, name)() for name in USUAL]
     if not estimators:
@@ -176,23 +180,27 @@ def compare(
     for estimator in estimators:
         if progress is not None:
             progress(str(estimator))
-        answers.append(_answer(estimator, parts, n_permutations, seed))
+        answers.append(_answer(estimator, parts, n_permutations, seed, n_jobs))
     return Comparison(tuple(answers))
 
 
 def _answer(
-    estimator: MutualInformationEstimator, parts: Any, n_permutations: int, seed: int
+    estimator: MutualInformationEstimator,
+    parts: Any,
+    n_permutations: int,
+    seed: int,
+    n_jobs: int | None,
 ) -> Compared:
     start = time.perf_counter()
     try:
-        estimate = estimate_parts(parts, estimator)
+        estimate = estimate_parts(parts, estimator, n_jobs)
     except ValueError as error:  # the data passed the checks, so it is this estimator's own limit
         return Compared(estimator, None, refusal=str(error))
     seconds = time.perf_counter() - start
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has said it once
         null, _ = permuted_estimates(
-            estimator, parts, n_permutations, np.random.default_rng([seed, 0])
+            estimator, parts, n_permutations, np.random.default_rng([seed, 0]), n_jobs
         )
     sd = float(null.std(ddof=1)) if len(null) > 1 else 0.0
     tail = fitted_p_value(null, estimate.value)

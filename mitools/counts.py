@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from mitools.base import Estimate
     from mitools.estimators.edge import EDGE
 
-__all__ = ["CountState"]
+__all__ = ["CountState", "reading"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +84,14 @@ class CountState:
         """Return the state that counted what either did.
 
         Raises:
+            TypeError: If the other is no state.
             ValueError: If the other state's hash differs.
         """
+        if not isinstance(other, CountState):
+            raise TypeError(
+                f"`merge` takes another CountState, got {type(other).__name__}. Read files with "
+                "`CountState.from_npz`, and count arrays with `update`."
+            )
         if self.fingerprint() != other.fingerprint():
             raise ValueError(
                 "The two states were counted under different hashes, so their cells differ. Call "
@@ -109,37 +118,49 @@ class CountState:
 
     def to_npz(self, path: str | Path | io.BytesIO) -> None:
         """Write the hash and the counts to an npz file, without pickles."""
+        np.savez_compressed(path, **self.to_arrays())  # type: ignore[arg-type]
+
+    @classmethod
+    def from_npz(cls, path: str | Path | io.BytesIO) -> CountState:
+        """Read a state that `to_npz` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is another one, or damaged.
+        """
+        with reading(path, cls.__name__) as arrays:
+            if "labels" in arrays:
+                raise ValueError("it holds counts within labels: use `LabelledCounts.from_npz`")
+            return cls.from_arrays(arrays)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the hash and the counts as arrays by name, as a file holds them."""
         arrays = self._hash_arrays()
         for b, tables in enumerate(self.tables):
             for g, (codes, counts) in enumerate(tables):
                 arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"] = codes, counts
-        settings = json.dumps(self.estimator.to_dict(), sort_keys=True)
-        np.savez_compressed(
-            path,
-            settings=np.array(settings),
-            n_samples=np.int64(self.n_samples),
-            shape=np.array([len(self.blocks), len(self.blocks[0].grids)]),
-            **arrays,  # type: ignore[arg-type]
-        )
+        arrays["settings"] = np.array(json.dumps(self.estimator.to_dict(), sort_keys=True))
+        arrays["n_samples"] = np.array(self.n_samples)
+        arrays["shape"] = np.array([len(self.blocks), len(self.blocks[0].grids)])
+        return arrays
 
     @classmethod
-    def from_npz(cls, path: str | Path | io.BytesIO) -> CountState:
-        """Read a state that `to_npz` wrote."""
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CountState:
+        """Return the state that `to_arrays` was called on."""
         from mitools.estimators.edge import EDGE
 
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
         n_blocks, n_grids = (int(number) for number in arrays["shape"])
         blocks, tables = [], []
         for b in range(n_blocks):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
-            blocks.append(Block(_read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}"), grids))
+            sides = _read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}")
+            blocks.append(Block(*sides, grids, estimator.divergence == "chi-square"))
             tables.append(
                 tuple(
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
                 )
             )
-        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
         return cls(estimator, tuple(blocks), tuple(tables), int(arrays["n_samples"]))
 
     def count(
@@ -199,11 +220,30 @@ def _merge(a: Table, b: Table) -> Table:
     return codes[starts], np.add.reduceat(counts[order], starts)
 
 
-def _read_side(arrays: dict[str, NDArray[Any]], prefix: str) -> Side:
+@contextmanager
+def reading(path: str | Path | io.BytesIO, kind: str) -> Iterator[dict[str, NDArray[Any]]]:
+    """Read a file's arrays; what goes wrong with them becomes an error that names the file."""
+    where = repr(str(path)) if isinstance(path, str | Path) else "The buffer"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            yield {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except KeyError as error:
+        problem = f"it holds no {error.args[0]!r}"
+        raise ValueError(f"{where} is no file of `{kind}.to_npz`: {problem}.") from error
+    except (ValueError, TypeError, AttributeError, EOFError, OSError, BadZipFile) as error:
+        problem = str(error).rstrip(".") or "it is cut off"
+        raise ValueError(
+            f"{where} is no file of `{kind}.to_npz`, or a damaged one: {problem}."
+        ) from error
+
+
+def _read_side(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Side:
     knots = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/knots/")]
     return Side(arrays.get(f"{prefix}/projection"), tuple(knots), arrays.get(f"{prefix}/labels"))
 
 
-def _read_grid(arrays: dict[str, NDArray[Any]], prefix: str) -> Grid:
+def _read_grid(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Grid:
     scale, steps = arrays[f"{prefix}/numbers"]
     return Grid(float(scale), arrays[f"{prefix}/shifts"], arrays[f"{prefix}/order"], int(steps))

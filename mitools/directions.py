@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 __all__ = ["CanonicalDirections", "random_directions"]
@@ -16,8 +17,6 @@ Matrix = NDArray[np.float64]
 WIDEST = 128
 #: Below this width, singular vectors come from the decomposition of that name.
 NARROW = 32
-#: Rows taken at a time where a column's spread is measured.
-BLOCK = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class CanonicalDirections:
         kept = max(significant, 1)
         left, right = left[:, :kept], right[:, :kept]
         # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
-        skew = ((u @ left) ** 3).sum(axis=0) + ((v @ right) ** 3).sum(axis=0)
+        skew = sum((side * side * side).sum(axis=0) for side in (u @ left, v @ right))
         sign = np.where(skew < 0, -1, 1)
         return cls(to_x @ (left * sign), to_y @ (right * sign), significant)
 
@@ -87,18 +86,29 @@ def _normal(seed: int, width: int, count: int) -> Matrix:
 
 
 def _spread_of(rows: Matrix) -> Matrix:
-    """Return each column's spread on a strided sample, and infinity for constant columns."""
-    chosen = rows[:: max(1, len(rows) // 500)]
-    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    for start in range(0, len(chosen), BLOCK):  # small blocks stay in the cache
-        moved = chosen[start : start + BLOCK] - chosen[0]
-        total += moved.sum(axis=0)
-        squares += np.einsum("ij,ij->j", moved, moved)
-    mean = total / len(chosen)
-    variance = squares / len(chosen) - mean * mean
+    """Return each column's standard deviation, and infinity for constant columns.
+
+    All rows count: a sample of them would miss columns that are seldom other than 0.
+    """
+    n = len(rows)
+    total, squares = _moments(rows)
+    mean = total / n
+    variance = squares / n - mean * mean
     # What rounding leaves of a column that hardly varies about its mean is no spread.
-    certain = variance > squares / len(chosen) * 1e-12
+    certain = variance > squares / n * 1e-12
     return np.where(certain, np.sqrt(np.maximum(variance, 0)), np.inf)
+
+
+@njit(cache=True, nogil=True)
+def _moments(rows: Matrix) -> tuple[Matrix, Matrix]:  # pragma: no cover - compiled
+    """Return each column's sum and sum of squares, from its first value, in one pass."""
+    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for i in range(len(rows)):
+        for j in range(rows.shape[1]):
+            moved = rows[i, j] - rows[0, j]
+            total[j] += moved
+            squares[j] += moved * moved
+    return total, squares
 
 
 def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.lsh import margin_quantiles
 
-__all__ = ["Grid", "Side"]
+__all__ = ["Grid", "Side", "sample_rows"]
 
 Matrix = NDArray[np.float64]
 
 #: Knots of a column's quantile transform, for many samples.
-KNOTS = 1024
+KNOTS = 8192
 #: Up to this many samples, the quantiles are exact mid-ranks all the same.
 EXACT = 1 << 15
 #: Rows looked at before all of them, to see whether a side may be discrete.
@@ -42,9 +42,7 @@ class Side:
         """Learn the quantiles of `rows`, with shape (n, d), or of their projections."""
         if projection is not None:
             rows = rows @ projection
-        # Even strides through all rows: sorted or drifting data are covered as well as shuffled
-        # ones.
-        chosen = rows if len(rows) <= EXACT else _strided(rows, KNOTS)
+        chosen = rows if len(rows) <= EXACT else rows[sample_rows(len(rows), KNOTS)]
         return cls(projection, tuple(np.sort(column) for column in chosen.T))
 
     @classmethod
@@ -52,6 +50,23 @@ class Side:
         """Return labels if the rows repeat so often that the side is discrete, else None."""
         labels = _labels(rows)
         return None if labels is None else cls(None, (), labels)
+
+    def among(self, row: NDArray[np.float64], kept: NDArray[np.bool_]) -> Side:
+        """Return the same hash for rows with further columns, constant where it was fit.
+
+        Args:
+            row: Any row with all columns, with shape (d,).
+            kept: Which columns the hash is of, with shape (d,).
+        """
+        if kept.all():
+            return self
+        if self.labels is not None:
+            labels = np.tile(row, (len(self.labels), 1))
+            labels[:, kept] = self.labels
+            return replace(self, labels=labels)
+        projection = np.zeros((len(kept), len(self.knots)))
+        projection[kept] = np.eye(int(kept.sum())) if self.projection is None else self.projection
+        return replace(self, projection=projection)
 
     def n_cells(self, steps: int) -> int:
         """Return how many finest cells there are: labels, or 2^steps."""
@@ -97,18 +112,24 @@ class Grid:
     steps: int
 
 
-def _strided(rows: Matrix, at_most: int) -> Matrix:
-    if len(rows) <= at_most:
-        return rows
-    return rows[(np.arange(at_most) * len(rows)) // at_most]
+def sample_rows(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return `size` of n row numbers, increasing: one at random from each of `size` equal strips.
+
+    Strips cover drifting data evenly, and a random place in each does not beat with periods.
+    """
+    if size >= n:
+        return np.arange(n)
+    edges = np.arange(size + 1) * n // size
+    inside = np.random.default_rng(seed).random(size) * np.diff(edges)
+    return np.asarray(edges[:-1] + inside.astype(np.int64))
 
 
 def _labels(rows: Matrix) -> Matrix | None:
     """Return the distinct rows if they repeat so often that the side is discrete, else None."""
-    first = _strided(rows[:, 0], GLANCE)
-    if len(np.unique(first)) > _few(len(first)):
+    chosen = sample_rows(len(rows), GLANCE)
+    if len(np.unique(rows[chosen, 0])) > _few(len(chosen)):
         return None
-    glance = _strided(rows, GLANCE)
+    glance = rows[chosen]
     if rows.shape[1] > 1 and len(np.unique(glance, axis=0)) > _few(len(glance)):
         return None
     distinct = np.unique(rows) if rows.shape[1] == 1 else np.unique(rows, axis=0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mitools._arrays import Part, paired_samples, split_by_label
+from mitools._parallel import in_parallel, n_workers
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.estimators.ksg import KSG
 
@@ -13,7 +14,12 @@ __all__ = ["as_estimator", "estimate_parts", "mutual_information"]
 
 
 def mutual_information(
-    x: Any, y: Any, *, given: Any = None, estimator: MutualInformationEstimator | None = None
+    x: Any,
+    y: Any,
+    *,
+    given: Any = None,
+    estimator: MutualInformationEstimator | None = None,
+    n_jobs: int | None = None,
 ) -> Estimate:
     r"""Estimate :math:`I(X; Y)`, or :math:`\sum_z \pi(z)\, I(X; Y \mid Z = z)` for labels `given`.
 
@@ -25,6 +31,9 @@ def mutual_information(
             frequencies.
         estimator: How to estimate; `KSG()` when not given. See "How to choose" for KSG against
             EDGE.
+        n_jobs: Workers for the labels of `given`: a number, or -1 for one per processor. They are
+            threads; within ``joblib.parallel_config(backend="loky")``, processes. Their number
+            changes no bit. None uses none.
 
     Returns:
         The estimate in nats, with its ceiling; with `given`, each label's own estimate in `parts`.
@@ -44,7 +53,9 @@ def mutual_information(
         Estimate(0.342 nats, n=2000, KSG(k=3))
     """
     estimator = as_estimator(estimator)
-    return estimate_parts(split_by_label(*paired_samples(x, y, given=given), given), estimator)
+    n_workers(n_jobs)
+    parts = split_by_label(*paired_samples(x, y, given=given), given)
+    return estimate_parts(parts, estimator, n_jobs)
 
 
 def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformationEstimator:
@@ -58,17 +69,20 @@ def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformat
     return estimator
 
 
-def estimate_parts(parts: Sequence[Part], estimator: MutualInformationEstimator) -> Estimate:
+def estimate_parts(
+    parts: Sequence[Part], estimator: MutualInformationEstimator, n_jobs: int | None = None
+) -> Estimate:
     """Estimate within each part and combine; a single part without a label is the whole."""
     if parts[0].label is None:
         return estimator._checked(parts[0].x, parts[0].y)
-    estimates = {
-        part.label: estimator._checked(
-            part.x, part.y, where=f" in each label; label {str(part.label)!r} has too few"
-        )
-        for part in parts
-    }
-    return weighted(estimates, estimator)
+
+    def estimated(part: Part) -> Estimate:
+        where = f" in each label; label {str(part.label)!r} has too few"
+        return estimator._checked(part.x, part.y, where=where)
+
+    estimates = in_parallel(estimated, parts, n_jobs)
+    labels = [part.label for part in parts]
+    return weighted(dict(zip(labels, estimates, strict=True)), estimator)
 
 
 def weighted(parts: dict[Any, Estimate], estimator: MutualInformationEstimator) -> Estimate:

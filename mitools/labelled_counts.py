@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mitools._arrays import paired_samples, split_by_label
 from mitools.base import Estimate
-from mitools.counts import CountState
+from mitools.counts import CountState, reading
 from mitools.estimators.edge import EDGE
 from mitools.information import weighted
 
@@ -89,8 +94,14 @@ class LabelledCounts:
         """Return the counts of both.
 
         Raises:
+            TypeError: If the other holds no counts within labels.
             ValueError: If the labels or their hashes differ.
         """
+        if not isinstance(other, LabelledCounts):
+            raise TypeError(
+                f"`merge` takes other LabelledCounts, got {type(other).__name__}. Read files with "
+                "`LabelledCounts.from_npz`, and count arrays with `update`."
+            )
         if self.states.keys() != other.states.keys():
             raise ValueError(
                 "The two were counted under different labels. Call `fit_hash` once and update "
@@ -99,6 +110,46 @@ class LabelledCounts:
         return LabelledCounts(
             {label: state.merge(other.states[label]) for label, state in self.states.items()}
         )
+
+    def to_npz(self, path: str | Path | io.BytesIO) -> None:
+        """Write the hashes and the counts to an npz file, without pickles.
+
+        Raises:
+            TypeError: For labels other than numbers, booleans or text.
+        """
+        labels = list(self.states)
+        known = (bool, int, float, str)
+        if not all(isinstance(label, known) for label in labels):
+            raise TypeError(
+                "Only labels that are numbers, booleans or text fit into a file, got "
+                f"{next(label for label in labels if not isinstance(label, known))!r}."
+            )
+        arrays = {
+            f"{number}/{name}": array
+            for number, state in enumerate(self.states.values())
+            for name, array in state.to_arrays().items()
+        }
+        np.savez_compressed(path, labels=np.array(json.dumps(labels)), **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def from_npz(cls, path: str | Path | io.BytesIO) -> LabelledCounts:
+        """Read counts that `to_npz` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is another one, or damaged.
+        """
+        with reading(path, cls.__name__) as arrays:
+            states = {}
+            for number, label in enumerate(json.loads(str(arrays["labels"]))):
+                start = f"{number}/"
+                own = {
+                    name.removeprefix(start): array
+                    for name, array in arrays.items()
+                    if name.startswith(start)
+                }
+                states[label] = CountState.from_arrays(own)
+            return cls(states)
 
     def finalize(self) -> Estimate:
         """Return the estimate in nats: the labels' own, weighted by how often each was counted.

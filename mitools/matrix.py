@@ -3,21 +3,29 @@ r"""Mutual information of every pair of columns of a table: `information_matrix(
 Columns are put in the order of a hierarchical clustering (average linkage, optimal leaf order)
 with the distance :math:`e^{-I}`: for jointly normal columns that is :math:`\sqrt{1 - r^2}`, 1 at
 independence and 0 where one determines the other.
+
+Many pairs are asked at once, so p values are adjusted for their number m (Benjamini and Hochberg
+1995): with :math:`p_{(1)} \le \dots \le p_{(m)}`, the adjusted one is :math:`\min_{j \ge i} m
+p_{(j)} / j`, the least share of false finds at which the pair is among the finds. A count over B
+permutations cannot fall below 1 / (1 + B), which m pairs would make m / (1 + B): where no
+permutation reached the value, the tail of the law fitted to them is the p value that is adjusted,
+and elsewhere the larger of the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools import estimators as known
 from mitools._arrays import Part, as_samples, is_missing
+from mitools._parallel import in_parallel, n_workers
 from mitools._resampling import fitted_p_value, p_value, permuted_estimates
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.information import as_estimator
 from mitools.verdict import claimed
 
@@ -29,6 +37,9 @@ __all__ = ["InformationMatrix", "information_matrix"]
 
 #: A column is discrete if each of its values occurs this often on average, or if it is no number.
 REPEATS = 10
+
+#: Largest adjusted p value, the expected share of false ones among the pairs called dependent.
+FALSE_SHARE = 0.05
 
 #: Values are written into the heat map up to this many columns.
 WRITTEN = 12
@@ -44,7 +55,9 @@ class InformationMatrix:
         null_means: Mean of each pair's permutation null.
         p_values: (1 + permutations at least as large) / (1 + permutations).
         fitted_p_values: Tails of the laws fitted to the permutations.
-        dependent: Whether both claim dependence, as `assess` would.
+        adjusted_p_values: Both in one, adjusted for the number of pairs: see above.
+        dependent: Whether both claim dependence, as `assess` would, and the adjusted one is at
+            most 0.05: of the pairs marked, one in twenty is expected to be false, at most.
         order: The columns' places in the order of the clustering.
         estimators: Each pair's estimator, by (row, column), row < column.
     """
@@ -54,6 +67,7 @@ class InformationMatrix:
     null_means: Matrix
     p_values: Matrix
     fitted_p_values: Matrix
+    adjusted_p_values: Matrix
     dependent: NDArray[np.bool_]
     order: NDArray[np.int64]
     estimators: dict[tuple[int, int], MutualInformationEstimator]
@@ -82,6 +96,7 @@ class InformationMatrix:
                 "null_mean_nats": self.null_means[i, j],
                 "p_value": self.p_values[i, j],
                 "fitted_p_value": self.fitted_p_values[i, j],
+                "adjusted_p_value": self.adjusted_p_values[i, j],
                 "dependent": bool(self.dependent[i, j]),
                 "estimator": str(estimator),
             }
@@ -115,7 +130,10 @@ class InformationMatrix:
         figure = ax.get_figure()
         if figure is not None:
             figure.colorbar(image, ax=ax, label="mutual information (nats)")
-        ax.set_title("dots: not distinguishable from independence", fontsize="small")
+        ax.set_title(
+            f"dots: no dependence claimed, at most {FALSE_SHARE:.0%} of the claims being false",
+            fontsize="small",
+        )
         return ax
 
 
@@ -126,9 +144,10 @@ def information_matrix(
     estimator: MutualInformationEstimator | None = None,
     n_permutations: int = 100,
     seed: int = 0,
+    n_jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InformationMatrix:
-    """Estimate I for every pair of columns, with permutation p values.
+    """Estimate I for every pair of columns, with permutation p values adjusted for their number.
 
     Args:
         data: A data frame, or an array with shape (n, d). Columns of text or truth values are
@@ -139,6 +158,9 @@ def information_matrix(
             Miller-Madow correction for two labels.
         n_permutations: Shuffled pairings for each pair.
         seed: Seed of the permutations.
+        n_jobs: Workers for the pairs: a number, or -1 for one per processor. They are threads;
+            within ``joblib.parallel_config(backend="loky")``, processes. Their number changes no
+            bit. None uses none.
         progress: Called with the pairs done and the pairs in all.
 
     Returns:
@@ -156,38 +178,80 @@ def information_matrix(
         >>> information_matrix(columns)
         InformationMatrix(3 columns, 1 of 3 pairs dependent)
     """
-    if n_permutations < 3:
-        raise ValueError(f"`n_permutations` must be at least 3, got {n_permutations}.")
+    check_whole("n_permutations", n_permutations, 3)
+    check_whole("seed", seed, 0)
+    n_workers(n_jobs)
     if estimator is not None and as_estimator(estimator).unit != "nats":
         raise ValueError(f"{estimator} is not in nats: the matrix needs one that is, as KSG().")
     columns, names = _columns(data, names)
     discrete = [_discrete(column) for column in columns]
     sides = [_numbers(column, name) for column, name in zip(columns, names, strict=True)]
     d = len(names)
-    shape = (d, d)
-    values, means, counted, fitted = (np.full(shape, np.nan) for _ in range(4))
-    dependent = np.zeros(shape, dtype=bool)
-    chosen = {}
     pairs = [(i, j) for i in range(d) for j in range(i + 1, d)]
-    for done, (i, j) in enumerate(pairs):
+
+    def estimated(pair: tuple[int, int]) -> _Pair:
+        i, j = pair
         x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
         one = estimator or _for_kinds(discrete[x], discrete[y])
-        chosen[i, j] = one
         value = one._checked(sides[x], sides[y], f" for {names[i]!r} and {names[j]!r}").value
         rng = np.random.default_rng([seed, i, j])
-        null, _ = permuted_estimates(
-            one, [Part(None, 1.0, sides[x], sides[y])], n_permutations, rng
-        )
+        part = Part(None, 1.0, sides[x], sides[y])
+        null, _ = permuted_estimates(one, [part], n_permutations, rng)
         p, tail = p_value(null, value), fitted_p_value(null, value)
-        for at in ((i, j), (j, i)):
-            values[at], means[at], counted[at], fitted[at] = value, null.mean(), p, tail
-            dependent[at] = claimed(p, tail, n_permutations)
+        return _Pair(value, float(null.mean()), p, tail, one)
+
+    def told(done: int) -> None:
         if progress is not None:
-            progress(done + 1, len(pairs))
-    order = _clustered(values)
+            progress(done, len(pairs))
+
+    found = in_parallel(estimated, pairs, n_jobs, told)
+    # the least that so many permutations can count says nothing beyond itself
+    least = 1 / (n_permutations + 1)
+    single = [one.tail if one.p <= least else max(one.p, one.tail) for one in found]
+    adjusted = _adjusted(np.array(single))
+    values = _square(d, pairs, [one.value for one in found])
+    dependent = [
+        claimed(one.p, one.tail, n_permutations) and each <= FALSE_SHARE
+        for one, each in zip(found, adjusted, strict=True)
+    ]
     return InformationMatrix(
-        tuple(names), values, means, counted, fitted, dependent, order, chosen
+        names=tuple(names),
+        values=values,
+        null_means=_square(d, pairs, [one.null_mean for one in found]),
+        p_values=_square(d, pairs, [one.p for one in found]),
+        fitted_p_values=_square(d, pairs, [one.tail for one in found]),
+        adjusted_p_values=_square(d, pairs, adjusted),
+        dependent=_square(d, pairs, dependent) == 1,
+        order=_clustered(values),
+        estimators={pair: one.estimator for pair, one in zip(pairs, found, strict=True)},
     )
+
+
+class _Pair(NamedTuple):
+    """What is found for one pair of columns."""
+
+    value: float
+    null_mean: float
+    p: float
+    tail: float
+    estimator: MutualInformationEstimator
+
+
+def _adjusted(p: Matrix) -> Matrix:
+    """Return p values adjusted for the number of them (Benjamini and Hochberg 1995)."""
+    order = np.argsort(p)
+    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted
+
+
+def _square(d: int, pairs: Sequence[tuple[int, int]], numbers: Sequence[float] | Matrix) -> Matrix:
+    """Return the symmetric matrix of what belongs to each pair; NaN on the diagonal."""
+    square = np.full((d, d), np.nan)
+    rows, columns = np.array(pairs).T
+    square[rows, columns] = square[columns, rows] = numbers
+    return square
 
 
 def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]], list[str]]:

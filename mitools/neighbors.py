@@ -14,24 +14,22 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools._kernels.features import permuted_excess
 from mitools._kernels.knn import brute_counts, brute_radii, candidate_radii
-from mitools._kernels.margins import margin, margin_counts
+from mitools._kernels.margins import Margin, margin, place_counts
 from mitools._kernels.permuted import all_distances, table_excess
-from mitools._kernels.strips import (
-    few_counts,
-    lay_out,
-    permuted_excess,
-    strip_length,
-    strip_radii,
-)
-from mitools._kernels.tiles import TINY, Products, products, tile_counts, tile_margin_counts
-from mitools._kernels.tree import COUNT_LEAF, SEARCH_LEAF, build_tree, tree_counts, tree_radii
-from mitools._threads import POINTS_PER_THREAD, over_points
+from mitools._kernels.tiles import TINY, max_norms, products, tile_counts
+from mitools._kernels.tree import COUNT_LEAF, Tree, build_tree, tree_counts
+from mitools._kernels.tree_search import BLOCK, in_blocks, tree_radii
+from mitools._sorted import place_ordered, sorted_rows
+from mitools._threads import both, over_points
+from mitools._tiling import over_tiles, tiled_side_counts
 from mitools.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
 
 Matrix = NDArray[np.float64]
+Single = NDArray[np.float32]
 Counts = NDArray[np.int64]
 
 #: The rows of either side in order of its one feature.
@@ -40,12 +38,11 @@ Orders = tuple[Counts, Counts]
 #: Up to this many points, permutations keep all distances within a side: 40 MB at most.
 ALL_DISTANCES = 1024
 
-#: In the max norm a tree wins up to about this many joint columns, giving up on a pair early
-#: above.
-TREE_COLUMNS = 256
-
-#: A tile has about this many numbers, and at least this many rows.
-TILE_SIZE, TILE_ROWS = 2**20, 32
+#: Where tiles beat trees: from this many joint columns on, up to so many samples. Measured.
+TILES = {
+    "max": ((6, 1_000), (8, 4_000), (10, 10_000), (14, 30_000), (20, 200_000), (30, np.inf)),
+    "l2": ((6, 3_000), (8, 12_000), (10, 30_000), (14, 100_000), (20, np.inf)),
+}
 
 
 class Query(NamedTuple):
@@ -88,13 +85,28 @@ class NeighborSearch(ABC):
         Raises:
             ValueError: If this search does not know the metric, or not these dimensions.
         """
+        self._check(query)
+        return self._counts(x, y, query, orders)
+
+    def tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None = None) -> Counts:
+        """Return how often each count occurs on either side: entry m, of points with m others.
+
+        The same as `counts`, but a search need not put them in order of row first. Takes and
+        raises what `counts` does.
+        """
+        self._check(query)
+        return self._tally(x, y, query, orders)
+
+    def _check(self, query: Query) -> None:
         if query.metric not in self.metrics:
             raise ValueError(
                 f"{self} cannot search with metric={query.metric!r}, only with "
                 f"{' or '.join(map(repr, self.metrics))}. Change one of the two, or leave "
                 "`search` automatic."
             )
-        return self._counts(x, y, query, orders)
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        return tallied(*self._counts(x, y, query, orders))
 
     @abstractmethod
     def _counts(
@@ -137,6 +149,14 @@ class NeighborSearch(ABC):
         return totals
 
 
+def tallied(n_x: Counts, n_y: Counts) -> Counts:
+    """Return how often each number occurs in both arrays together."""
+    found = [np.bincount(counts) for counts in (n_x, n_y)]
+    shorter, longer = sorted(found, key=len)
+    longer[: len(shorter)] += shorter
+    return longer
+
+
 @dataclass(frozen=True)
 class BruteForce(NeighborSearch):
     """Compare every pair, dropping a pair as soon as it is too far. Cost: n^2 d; memory: n."""
@@ -168,22 +188,47 @@ class KDTree(NeighborSearch):
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         n_samples, d_x = x.shape
-        tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), SEARCH_LEAF)
-        radii = np.empty((2, n_samples))
-        over_points(tree_radii, n_samples, tree, d_x, query.k, query.options, radii, cost=4.0)
         squared = query.options[1]
-        return side_counts(x, radii[0], squared), side_counts(y, radii[1], squared)
+        # the three trees in two threads, for the joint one is about as long in the making
+        (tree, blocks), sides = both(
+            lambda make: make(),
+            lambda: joint_tree(x, y),
+            lambda: [ready_to_count(side, squared) for side in (x, y)],
+            n_samples,
+        )
+        radii = np.empty((2, n_samples))
+        over_points(
+            tree_radii, n_samples, tree, blocks, d_x, query.k, query.options, radii, cost=4.0
+        )
+        n_x, n_y = (
+            side_counts(side, radius, squared) for side, radius in zip(sides, radii, strict=True)
+        )
+        return n_x, n_y
 
 
-def side_counts(side: Matrix, radii: Matrix, squared: bool) -> Counts:
-    """Return how many other rows of one side lie strictly within each row's radius."""
-    counts = np.empty(len(side), np.int64)
+def joint_tree(x: Matrix, y: Matrix) -> tuple[Tree, Matrix]:
+    """Return the tree over both sides, and its points in blocks."""
+    tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), BLOCK)
+    return tree, in_blocks(tree)
+
+
+def ready_to_count(side: Matrix, squared: bool) -> Tree | Margin:
+    """Return what `side_counts` needs: the sorted column of one feature, or a tree."""
     if side.shape[1] == 1 and not squared:
-        column = margin(side[:, 0])
-        over_points(margin_counts, len(side), column, radii[column.order], counts, cost=0.2)
+        return margin(side[:, 0])
+    return build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
+
+
+def side_counts(side: Tree | Margin, radii: Matrix, squared: bool) -> Counts:
+    """Return how many other rows of one side lie strictly within each row's radius."""
+    n_samples = len(radii)
+    counts = np.empty(n_samples, np.int64)
+    if isinstance(side, Margin):
+        places = np.empty(n_samples, np.int64)
+        over_points(place_counts, n_samples, side, radii[side.order], places, cost=0.2)
+        counts[side.order] = places
     else:
-        tree = build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
-        over_points(tree_counts, len(side), tree, squared, radii, counts, cost=4.0)
+        over_points(tree_counts, n_samples, side, squared, radii, counts, cost=4.0)
     return counts
 
 
@@ -200,66 +245,49 @@ class Strips(NeighborSearch):
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
+        self._one_feature(x, y)
+        orders = orders or both(sorted_rows, x, y, len(x))
+        counts = np.empty((2, len(x)), np.int64)
+        for of_rows, order, of_places in zip(
+            counts, orders, place_ordered(x, y, query.k, query.variant, orders), strict=True
+        ):
+            of_rows[order] = of_places
+        return counts[0], counts[1]
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        self._one_feature(x, y)
+        orders = orders or both(sorted_rows, x, y, len(x))
+        return tallied(*place_ordered(x, y, query.k, query.variant, orders))
+
+    def _one_feature(self, x: Matrix, y: Matrix) -> None:
         if x.shape[1] != 1 or y.shape[1] != 1:
             raise ValueError(
                 f"Strips() searches one feature a side, got {x.shape[1]} and {y.shape[1]}. Use "
                 "KDTree(), or leave `search` automatic."
             )
-        column_x, column_y = x[:, 0], y[:, 0]
-        order_x, order_y = orders or (np.argsort(column_x), np.argsort(column_y))
-        n_samples = len(x)
-        if n_samples <= 2 * POINTS_PER_THREAD:
-            counts = few_counts(column_x, column_y, order_x, order_y, query.k, query.variant)
-            return counts[0], counts[1]
-        margin_x, margin_y = margin(column_x, order_x), margin(column_y, order_y)
-        length = strip_length(n_samples, query.k)
-        settings = (query.k, query.variant, length)
-        slots = lay_out(margin_x, margin_y, length)
-        radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
-        over_points(
-            strip_radii,
-            -(-n_samples // length),
-            margin_x,
-            margin_y,
-            slots,
-            settings,
-            radii,
-            cost=0.5 * length,
-        )
-        for side, radius, count in zip((margin_x, margin_y), radii, counts, strict=True):
-            over_points(margin_counts, n_samples, side, radius, count, cost=0.2)
-        return counts[0], counts[1]
 
 
 @dataclass(frozen=True)
 class Tiles(NeighborSearch):
-    """Float32 matrix products rule out most pairs, float64 decides. Best in many dimensions.
+    """Float32 distances of all pairs rule out most of them, float64 decides.
 
-    Cost: n^2 (d_x + d_y) at the speed of matrix products; memory: two tiles, of 32 MB in all up to
-    n = 1e5, never n x n.
+    Best in many dimensions, and for few samples in several. Cost: n^2 (d_x + d_y), in the
+    Euclidean norm at the speed of matrix products; memory: two tiles a thread, of 4 MB each or 64
+    rows, never n x n.
     """
-
-    metrics = ("l2",)
 
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
-        n_samples = len(x)
-        sides = products(x, y)
-        block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
-        buffers = [np.empty((block, n_samples), np.float32) for _ in sides]
-        counts = np.empty((2, n_samples), np.int64)
+        squared = query.options[1]
+        side_x, side_y = products(x, y) if squared else max_norms(x, y)
+        counts = np.empty((2, len(x)), np.int64)
         settings = (query.k, query.options)
-        for offset in range(0, n_samples, block):
-            size = min(block, n_samples - offset)
-            tiles = tuple(
-                np.matmul(side.rows[offset : offset + size], side.rows.T, out=buffer[:size])
-                for side, buffer in zip(sides, buffers, strict=True)
-            )
-            cost = n_samples / 100
-            over_points(
-                tile_counts, size, offset, tiles, tuple(sides), (x, y), settings, counts, cost=cost
-            )
+
+        def fill(offset: int, of_x: Single, of_y: Single) -> None:
+            tile_counts(offset, (of_x, of_y), (side_x, side_y), (x, y), settings, counts)
+
+        over_tiles(fill, side_x, side_y, squared=squared)
         return counts[0], counts[1]
 
 
@@ -282,7 +310,7 @@ class Faiss(NeighborSearch):
         faiss = require("faiss", extra="faiss", purpose="The Faiss() neighbour search")
         n_samples = len(x)
         sides = products(x, y)
-        joint = np.hstack([side.rows for side in sides])
+        joint = np.hstack([side.right[:-2].T for side in sides])
         index = faiss.IndexFlatL2(joint.shape[1])
         index.add(joint)
         # how far faiss' float32 distances may lie above the true ones (see mitools._kernels.tiles)
@@ -318,20 +346,6 @@ class Faiss(NeighborSearch):
         return n_x, n_y
 
 
-def tiled_side_counts(points: Matrix, side: Products, radii: Matrix) -> Counts:
-    """Return one side's counts within known radii, by tiles."""
-    n_samples = len(points)
-    counts = np.empty(n_samples, np.int64)
-    block = min(n_samples, max(TILE_ROWS, TILE_SIZE // n_samples))
-    for offset in range(0, n_samples, block):
-        tile = side.rows[offset : offset + block] @ side.rows.T
-        cost = n_samples / 100
-        over_points(
-            tile_margin_counts, len(tile), offset, tile, side, points, radii, counts, cost=cost
-        )
-    return counts
-
-
 @dataclass(frozen=True)
 class Automatic(NeighborSearch):
     """Pick the fastest search by size, dimensions and metric; never one that needs an extra."""
@@ -341,12 +355,15 @@ class Automatic(NeighborSearch):
         n_samples, n_columns = len(x), x.shape[1] + y.shape[1]
         if x.shape[1] == y.shape[1] == 1:
             return Strips() if query.metric == "max" else KDTree()
-        if query.metric == "l2":
-            # tiles are n^2 at any width; trees grow slower with n, while they still prune
-            return Tiles() if n_columns >= (10 if n_samples <= 20_000 else 14) else KDTree()
-        return KDTree() if n_columns <= TREE_COLUMNS else BruteForce()
+        for columns, most in reversed(TILES[query.metric]):
+            if n_columns >= columns:
+                return Tiles() if n_samples <= most else KDTree()
+        return KDTree()
 
     def _counts(
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         return self.choose(x, y, query).counts(x, y, query, orders)
+
+    def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
+        return self.choose(x, y, query).tally(x, y, query, orders)

@@ -1,9 +1,10 @@
-r"""Fewer columns before estimating: `PCA`, `RandomProjection`, `Reduced(estimator, reduction)`.
+r"""Fewer columns before estimating: `Reduced(estimator, PCA(4))`, `RandomProjection`, `Pooling`.
 
 Each side is reduced from its own margin alone: the reduction of :math:`X` never sees :math:`Y`,
 nor how the rows are paired. So a permutation null of the reduced estimate stays exact, and by data
 processing :math:`I(r(X); s(Y)) \le I(X; Y)`: a reduced estimate aims at a lower bound. With
-labels, the reduction is fitted within each label, on the rows that the estimate sees.
+labels, the reduction is fitted within each label, on the rows that the estimate sees. `CCA`, which
+sees the pairing, is cross-fitted instead, and fitted again for every permutation.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
-from mitools._preparation import SAFE_HIGH, SAFE_LOW
+from mitools._preparation import SAFE_HIGH, SAFE_LOW, varying_columns
 from mitools.base import Matrix, MutualInformationEstimator, as_call
+from mitools.cca import CCA, _whitened
 
-__all__ = ["PCA", "RandomProjection", "Reduced", "Reduction"]
+__all__ = ["PCA", "Pooling", "RandomProjection", "Reduced", "Reduction"]
 
 #: Columns centred at a time, so that 65,536-wide layers are never copied whole.
 BLOCK = 4096
@@ -30,32 +32,24 @@ BLOCK = 4096
 class Reduction(ABC):
     """A map from (n, d) to (n, k) of one side only. Subclasses are frozen dataclasses."""
 
-    n_components: int
-
     def __repr__(self) -> str:
         return as_call(self)
 
     @final
     def reduce(self, x: Any) -> Matrix:
-        """Return the samples with at most `n_components` columns.
+        """Return the samples with at most as many columns as asked for.
 
         Args:
             x: Samples, with shape (n, d) or (n,); trailing axes are flattened.
 
         Returns:
-            The reduced samples, with shape (n, k), k <= n_components.
+            The reduced samples, with shape (n, k).
         """
         return self._reduce(as_samples(x, "x"))
 
     @abstractmethod
     def _reduce(self, x: Matrix) -> Matrix:
         """Return the reduction of a validated float64 matrix."""
-
-    def _check(self) -> None:
-        if not isinstance(self.n_components, int | np.integer) or self.n_components < 1:
-            raise ValueError(
-                f"`n_components` must be a whole number of at least 1, got {self.n_components!r}."
-            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +77,7 @@ class PCA(Reduction):
     n_components: int
 
     def __post_init__(self) -> None:
-        self._check()
+        _check_count(self.n_components)
 
     def _reduce(self, x: Matrix) -> Matrix:
         largest = float(np.abs(x).max())
@@ -118,13 +112,84 @@ class RandomProjection(Reduction):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check()
+        _check_count(self.n_components)
 
     def _reduce(self, x: Matrix) -> Matrix:
+        varies = varying_columns(x)
+        if not varies.all():  # a constant column would change the matrix, and nothing else
+            x = np.ascontiguousarray(x[:, varies])
         if x.shape[1] <= self.n_components:
             return x
         weights = np.random.default_rng(self.seed).normal(size=(x.shape[1], self.n_components))
         return x @ (weights / np.sqrt(self.n_components))
+
+
+@dataclass(frozen=True, repr=False)
+class Pooling(Reduction):
+    """Means over blocks of neighbouring columns, or over blocks of an image; fitted to nothing.
+
+    `Pooling(16)` cuts the columns into 16 runs as equal as can be and takes the mean of each. Of a
+    layer with `shape` (channels, height, width), which estimators get flattened in that order,
+    `Pooling((64, 1, 1), shape=(64, 8, 8))` is the mean of each channel, `Pooling((64, 2, 2), ...)`
+    that of each quarter of it, and `Pooling((1, 8, 8), ...)` the mean over channels.
+
+    Use it where neighbours carry the same signal; a mean over columns of unlike sign loses it.
+
+    Attributes:
+        n_components: Blocks; with `shape`, blocks along each of its axes. An axis that is shorter
+            is left as it is.
+        shape: What the columns of one sample are a flattened array of; a row of columns if None.
+
+    Example:
+        >>> import numpy as np
+        >>> from mitools import Pooling
+        >>> Pooling(2).reduce([[1.0, 3.0, 5.0, 7.0], [0.0, 0.0, 1.0, 0.0]])
+        array([[2. , 6. ],
+               [0. , 0.5]])
+        >>> Pooling((1, 2, 2), shape=(3, 8, 8)).reduce(np.ones((5, 3, 8, 8))).shape
+        (5, 4)
+    """
+
+    n_components: int | tuple[int, ...]
+    shape: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        blocks, shape = self.n_components, self.shape
+        if shape is None:
+            _check_count(blocks)
+            return
+        for name, value in (("n_components", blocks), ("shape", shape)):
+            if not isinstance(value, tuple) or not value:
+                raise ValueError(
+                    f"`{name}` must be a tuple such as (64, 2, 2) if `shape` is given, got "
+                    f"{value!r}."
+                )
+            for each in value:
+                _check_count(each, name)
+        if isinstance(blocks, tuple) and len(blocks) != len(shape):
+            raise ValueError(
+                f"`n_components` must have one number for each of the {len(shape)} axes of "
+                f"`shape`, got {blocks!r}."
+            )
+
+    def _reduce(self, x: Matrix) -> Matrix:
+        shape = (x.shape[1],) if self.shape is None else self.shape
+        blocks = (
+            self.n_components if isinstance(self.n_components, tuple) else (self.n_components,)
+        )
+        if np.prod(shape) != x.shape[1]:
+            raise ValueError(
+                f"{self} takes samples of {np.prod(shape)} columns, got {x.shape[1]}. Give the "
+                "other side a reduction of its own with `reduction_y`."
+            )
+        pooled = x.reshape(len(x), *shape)
+        for axis, (size, count) in enumerate(zip(shape, blocks, strict=True), start=1):
+            if count < size:
+                starts = np.arange(count) * size // count
+                sizes = np.diff(np.append(starts, size))
+                sums = np.add.reduceat(pooled, starts, axis=axis)
+                pooled = sums / sizes.reshape(-1, *[1] * (len(shape) - axis))
+        return np.ascontiguousarray(pooled.reshape(len(x), -1))
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,7 +198,7 @@ class Reduced(MutualInformationEstimator):
 
     Attributes:
         estimator: What estimates on the reduced sides.
-        reduction: Reduces X, and Y as well unless `reduction_y` is given.
+        reduction: Reduces X, and Y as well unless `reduction_y` is given; `CCA` reduces both.
         reduction_y: Reduces Y.
 
     Example:
@@ -148,7 +213,7 @@ class Reduced(MutualInformationEstimator):
     """
 
     estimator: MutualInformationEstimator
-    reduction: Reduction
+    reduction: Reduction | CCA
     reduction_y: Reduction | None = None
 
     def __post_init__(self) -> None:
@@ -156,26 +221,82 @@ class Reduced(MutualInformationEstimator):
             raise TypeError(
                 f"`estimator` must be an estimator such as KSG(), got {self.estimator!r}."
             )
+        if isinstance(self.reduction, CCA):
+            if self.reduction_y is not None:
+                raise ValueError(
+                    f"CCA reduces both sides, so `reduction_y` must be None, got "
+                    f"{self.reduction_y!r}."
+                )
+            return
         for name, value in (("reduction", self.reduction), ("reduction_y", self.reduction_y)):
             if not isinstance(value, Reduction) and (name == "reduction" or value is not None):
                 raise TypeError(f"`{name}` must be a reduction such as PCA(4), got {value!r}.")
 
+    @property
+    def unit(self) -> str:
+        """The inner estimator's."""
+        return self.estimator.unit
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the inner estimator's values are."""
+        return self.estimator.comparable
+
+    @property
+    def sides(self) -> tuple[Reduction, Reduction] | None:
+        """The reductions of X and of Y; None if one sees both."""
+        if isinstance(self.reduction, CCA):
+            return None
+        return self.reduction, self.reduction_y or self.reduction
+
     def ceiling(self, n_samples: int) -> float:
-        """Return the inner estimator's ceiling."""
-        return self.estimator.ceiling(n_samples)
+        """Return the inner estimator's ceiling; with `CCA`, that of half of the samples."""
+        return self.estimator.ceiling(n_samples if self.sides else n_samples // 2)
 
     def minimum_samples(self) -> int:
-        """Return what the inner estimator needs."""
-        return self.estimator.minimum_samples()
+        """Return what the inner estimator needs; with `CCA`, in each half."""
+        needed = self.estimator.minimum_samples()
+        if isinstance(self.reduction, CCA):
+            return max(self.reduction.minimum_samples(), 2 * needed)
+        return needed
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        return self.estimator._estimate(*self._sides(x, y))
+        if isinstance(self.reduction, CCA):
+            return self._over_folds(self.reduction._folds(_whitened(x), _whitened(y)))
+        return self.estimator._estimate(*self._reduced(x, y))
+
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        to_x, to_y = self.sides or (self.reduction, self.reduction)
+        widths = [
+            min(width, int(np.prod(getattr(reduction, "n_components", width))))
+            for width, reduction in ((d_x, to_x), (d_y, to_y))
+        ]
+        return self.estimator._bias_rate(widths[0], widths[1])
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        return self.estimator._permuted(*self._sides(x, y), permutations)
+        """Return the estimates for y re-paired by each row; `CCA` is fitted again each time."""
+        if isinstance(self.reduction, CCA):
+            left, right = _whitened(x), _whitened(y)  # neither knows the pairing
+            folds = (self.reduction._folds(left, right[row]) for row in permutations)
+            return np.array([self._over_folds(each)[0] for each in folds])
+        return self.estimator._permuted(*self._reduced(x, y), permutations)
 
-    def _sides(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        return self.reduction._reduce(x), (self.reduction_y or self.reduction)._reduce(y)
+    def _reduced(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        assert self.sides is not None
+        to_x, to_y = self.sides
+        return to_x._reduce(x), to_y._reduce(y)
+
+    def _over_folds(self, folds: list[tuple[Matrix, Matrix]]) -> tuple[float, dict[str, float]]:
+        """Return the mean estimate of the folds, and of the statistics that all of them have."""
+        found = [self.estimator._estimate(u, v) for u, v in folds]
+        shared = [key for key in found[0][1] if all(key in stats for _, stats in found)]
+        means = {key: float(np.mean([stats[key] for _, stats in found])) for key in shared}
+        return float(np.mean([value for value, _ in found])), means
+
+
+def _check_count(value: Any, name: str = "n_components") -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
 
 
 def _scores_by_features(x: Matrix, k: int) -> Matrix:

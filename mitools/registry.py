@@ -9,8 +9,12 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``edge``                   ``EDGE()``
 ``edge:semirobust``        ``EDGE.semirobust()``
 ``edge:released=4.4.1``    ``EDGE.released("4.4.1")``
+``plugin:divergence=...``  ``PlugIn(divergence="chi-square")`` for ``chi-square``, and ``edge``
 ``ksg+pca:4``              ``Reduced(KSG(), PCA(4))``
 ``edge+random:6,seed=1``   ``Reduced(EDGE(), RandomProjection(6, seed=1))``
+``ksg+cca:2``              ``Reduced(KSG(), CCA(2))``
+``ksg+pool:16``            ``Reduced(KSG(), Pooling(16))``
+``ksg+pool:64x1x1,shape=64x8x8``  ``Reduced(KSG(), Pooling((64, 1, 1), shape=(64, 8, 8)))``
 ``auto``                   ``Auto()``
 ``copula``, ``gaussian``   ``GaussianCopula()``, ``Gaussian()``
 ``canonical``              ``Canonical()``
@@ -28,14 +32,16 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from mitools import estimators
 from mitools.base import MutualInformationEstimator
+from mitools.cca import CCA
 from mitools.messages import unknown
-from mitools.reduction import PCA, RandomProjection, Reduced, Reduction
+from mitools.reduction import PCA, Pooling, RandomProjection, Reduced, Reduction
 
 __all__ = ["parse_estimator"]
 
@@ -62,7 +68,12 @@ ESTIMATORS: Mapping[str, str] = {
 #: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").
 PRESETS: Mapping[str, tuple[str, ...]] = {"edge": ("released", "semirobust")}
 
-REDUCTIONS: Mapping[str, Callable[..., Reduction]] = {"pca": PCA, "random": RandomProjection}
+REDUCTIONS: Mapping[str, Callable[..., Reduction | CCA]] = {
+    "pca": PCA,
+    "random": RandomProjection,
+    "pool": Pooling,
+    "cca": CCA,
+}
 
 
 def parse_estimator(text: str) -> MutualInformationEstimator:
@@ -110,7 +121,7 @@ def _estimator(text: str) -> MutualInformationEstimator:
     return _made(text, maker, (), named)
 
 
-def _reduction(text: str) -> Reduction:
+def _reduction(text: str) -> Reduction | CCA:
     name, settings = _parts(text)
     if name not in REDUCTIONS:
         raise ValueError(unknown("reduction", name, REDUCTIONS))
@@ -118,9 +129,9 @@ def _reduction(text: str) -> Reduction:
     named = _settings(name, REDUCTIONS[name], settings[len(positional) :], ())
     if positional:
         named["n_components"] = _value(positional[0])
-    if not isinstance(named.get("n_components"), int):
+    if not isinstance(named.get("n_components"), int | tuple):
         raise ValueError(f"{text!r} must say how many components to keep, such as '{name}:4'.")
-    reduction: Reduction = _made(text, REDUCTIONS[name], (), named)
+    reduction: Reduction | CCA = _made(text, REDUCTIONS[name], (), named)
     return reduction
 
 
@@ -148,7 +159,9 @@ def _settings(
 
 
 def _value(text: str) -> Any:
-    """Return numbers, booleans and None as such, and everything else as text."""
+    """Return numbers, 2x3 as (2, 3), booleans and None as such, and everything else as text."""
+    if re.fullmatch(r"\d+(x\d+)+", text):
+        return tuple(int(each) for each in text.split("x"))
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text, text))
     except (SyntaxError, ValueError):

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools.base import Estimate
+from mitools.base import Estimate, check_whole
 from mitools.counts import CountState
 from mitools.estimators.edge import EDGE
+from mitools.hashing import sample_rows
 from mitools.labelled_counts import LabelledCounts
 from mitools.messages import require, unknown
 
@@ -89,7 +89,7 @@ def stream_information(
     if isinstance(chunks, Sampled):
         rows = chunks.sample(sample_size(sample, len(chunks), estimator), estimator.seed)
         return count_chunks(chunks, fit_sample(rows, estimator), progress).finalize()
-    first, rest = _first_rows(iter(chunks), _checked_size(sample, estimator))
+    first, rest = _first_rows(_iterated(chunks), _checked_size(sample, estimator))
     rows = tuple(np.concatenate(side)[:sample] for side in zip(*first, strict=True))
     empty = fit_sample(rows, estimator)
     return count_chunks(chain(first, rest), empty, progress).finalize()
@@ -126,7 +126,12 @@ def count_chunks(
         ValueError: For bad data, with the rows of the stream where they are.
     """
     state, start = empty, 0
-    for chunk in chunks:
+    if not isinstance(empty, CountState | LabelledCounts):
+        raise TypeError(
+            f"`empty` must be what `EDGE.fit_hash` or `fit_sample` returns, got "
+            f"{type(empty).__name__}."
+        )
+    for chunk in _iterated(chunks):
         _check_chunk(chunk)
         n = len(chunk[0])
         if n == 0:
@@ -136,6 +141,16 @@ def count_chunks(
         if progress is not None:
             progress(start)
     return state
+
+
+def _iterated(chunks: Any) -> Iterator[Chunk]:
+    try:
+        return iter(chunks)
+    except TypeError:
+        raise TypeError(
+            "`chunks` must be ArrayChunks, ParquetChunks or an iterable of pairs (x, y), got "
+            f"{type(chunks).__name__}."
+        ) from None
 
 
 def counted(state: Any, chunk: Chunk, start: int) -> Any:
@@ -157,18 +172,6 @@ def fit_sample(rows: Chunk, estimator: EDGE) -> Counts:
         return LabelledCounts.fit_hash(x, y, given, estimator)
     except (TypeError, ValueError) as error:
         raise _placed(error, "In the sample of rows that fixes the hash") from error
-
-
-def sample_rows(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return `size` of n row numbers, increasing: one at random from each of `size` equal strips.
-
-    Strips cover drifting data evenly, and a random place in each does not beat with periods.
-    """
-    if size >= n:
-        return np.arange(n)
-    edges = np.arange(size + 1) * n // size
-    inside = np.random.default_rng(seed).random(size) * np.diff(edges)
-    return np.asarray(edges[:-1] + inside.astype(np.int64))
 
 
 def sample_size(size: int, n: int, estimator: EDGE) -> int:
@@ -373,6 +376,7 @@ def _first_rows(chunks: Iterator[Chunk], size: int) -> tuple[list[Chunk], Iterat
 
 def _checked_size(size: int, estimator: EDGE) -> int:
     least = estimator.minimum_samples()
+    check_whole("sample", size)
     if size < least:
         raise ValueError(f"`sample` must be at least {least} rows, got {size}.")
     return size
@@ -397,5 +401,5 @@ def _check_chunk(chunk: Any) -> None:
 
 
 def _check_rows(rows: int | None) -> None:
-    if rows is not None and rows < 1:
-        raise ValueError(f"`rows` must be at least 1, got {rows}.")
+    if rows is not None:
+        check_whole("rows", rows)

@@ -181,7 +181,7 @@ class FrameTable(Table):
         text = next((item for item in column if isinstance(item, str)), column.iloc[0])
         raise ValueError(
             f"{self.path.name}: the column {name!r} holds no numbers but {text!r}. Choose other "
-            "columns, or use it as labels with --given."
+            "columns, condition on it with --given, or take it for labels with --estimator labels."
         )
 
 
@@ -267,6 +267,13 @@ def _read_csv(path: Path, header: bool | None) -> pd.DataFrame:
                 f"{len(first)}. Every row needs as many cells as the first."
             )
         named = _has_names(path, first, second) if header is None else header
+        twice = sorted({name for name in first if name and first.count(name) > 1})
+        if named and twice:
+            warnings.warn(
+                f"{path.name}: more than one column is called {twice[0]!r}; the second is "
+                f"'{twice[0]}.1' here, and so on.",
+                stacklevel=3,
+            )
         frame = pd.read_csv(path, sep=separator, header=0 if named else None, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, csv.Error) as error:
         reason = str(error).strip().replace("\n", " ")

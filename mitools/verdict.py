@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mitools._interval import Spread
 from mitools._resampling import tail_text
 from mitools.base import Estimate, amount
 
@@ -31,6 +32,16 @@ HALF_CEILING = 0.5
 
 #: A value that still moves by this share when the sample doubles has not converged.
 DRIFT = 0.05
+
+#: A usable magnitude is off by at most this share of I, wherever I lies in the interval of this
+#: level.
+ERROR, ERROR_LEVEL = 0.25, 0.99
+
+#: A rise of this many nats from doubling the sample, or more: functions make it ln 2.
+GROWTH = 0.3
+
+#: Level of the noise beside which drift and bias are seen.
+NOISE_LEVEL = 0.9
 
 #: With more samples than this alone in their joint cell, a hash estimate counts samples, not
 #: dependence.
@@ -102,11 +113,12 @@ class Evidence:
         p_value: Of the permutation test.
         fitted_p_value: Tail of the law fitted to the permutations.
         n_permutations: How many there were.
-        half_width: Half the width of the half-sampling interval (NaN if there is none).
         saturation: Ceiling and cells.
+        spread: Noise and bias, from halves and quarters of the sample; None if there are none.
         cross_check: A second estimator, if one ran.
         sweep: Nearby settings of the estimator, and their values.
         by_size: Mean estimate by number of samples, the full number included.
+        determined: Sentences on columns that the other side determines.
     """
 
     estimate: Estimate
@@ -114,11 +126,12 @@ class Evidence:
     p_value: float
     fitted_p_value: float
     n_permutations: int
-    half_width: float
     saturation: Saturation
+    spread: Spread | None = None
     cross_check: CrossCheck | None = None
     sweep: Mapping[str, float] = field(default_factory=dict)
     by_size: Mapping[int, float] = field(default_factory=dict)
+    determined: tuple[str, ...] = ()
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, tuple[str, ...]]:
@@ -186,7 +199,7 @@ def _amount(evidence: Evidence, value: float) -> str:
 def _objections(evidence: Evidence) -> list[str]:
     """Return why the magnitude cannot be relied on: one sentence for each test it failed."""
     value = evidence.estimate.value
-    objections = _fullness(evidence)
+    objections = [*evidence.determined, *_fullness(evidence)]
     if evidence.null_mean > AGREEMENT * value:
         objections.append(
             f"Shuffled pairings give {_amount(evidence, evidence.null_mean)}, so "
@@ -194,6 +207,8 @@ def _objections(evidence: Evidence) -> list[str]:
         )
     objections += _disagreements(evidence)
     objections += _moves(evidence)
+    if not objections:  # the sum of what each of the others allowed
+        objections += _uncertain(evidence)
     if evidence.n_permutations < FEWEST_PERMUTATIONS:
         objections.append(
             f"{evidence.n_permutations} permutations cannot show p below 0.05; use 100 or more."
@@ -229,6 +244,8 @@ def _fullness(evidence: Evidence) -> list[str]:
 
 def _sample_bound(estimate: Estimate) -> float:
     """Return ln n, label-weighted: the order of all that n samples can show (McAllester 2020)."""
+    if estimate.unit != "nats":
+        return math.inf
     parts = estimate.parts.values() or (estimate,)
     return sum(math.log(part.n_samples) * part.n_samples for part in parts) / estimate.n_samples
 
@@ -263,22 +280,52 @@ def _moves(evidence: Evidence) -> list[str]:
         return ["There are too few samples to see whether the value settles as they grow."]
     drift = evidence.by_size[sizes[-1]] - evidence.by_size[sizes[-2]]
     value = evidence.estimate.value
-    if abs(drift) <= max(DRIFT * abs(value), evidence.half_width):
+    noise = evidence.spread.noise_width(NOISE_LEVEL) if evidence.spread else 0.0
+    if abs(drift) <= max(DRIFT * abs(value), noise):
         return []
     way = "rises" if drift > 0 else "falls"
-    return [
+    sentences = [
         f"It still {way} by {_amount(evidence, abs(drift))} from {sizes[-2]} to {sizes[-1]} "
         "samples: it has not settled."
+    ]
+    continuous = not math.isfinite(evidence.estimate.entropy)
+    if drift > GROWTH and continuous and not evidence.determined:
+        sentences.append(
+            "So it grows where one side is a function of the other, or follows it more finely "
+            "than so many samples show: I may be infinite."
+        )
+    return sentences
+
+
+def _uncertain(evidence: Evidence) -> list[str]:
+    """Say whether I may lie so far from the value that the value is no magnitude of it."""
+    value, spread, check = evidence.estimate.value, evidence.spread, evidence.cross_check
+    if spread is None:
+        return []
+    low, high = spread.limits(value, ERROR_LEVEL)
+    if check is not None:
+        low, high = min(low, check.estimate.value), max(high, check.estimate.value)
+    if value <= (1 + ERROR) * low and value >= (1 - ERROR) * high:
+        return []
+    return [
+        f"Noise ({spread.noise:.3f} {evidence.estimate.unit}), bias (perhaps "
+        f"{spread.bias:+.3f}) and the second estimator leave I anywhere from {low:.3f} to "
+        f"{high:.3f} {evidence.estimate.unit} ({ERROR_LEVEL:.0%}): the value may be off by more "
+        f"than {ERROR:.0%}. More samples narrow it."
     ]
 
 
 def _support(evidence: Evidence) -> list[str]:
     check, sentences = evidence.cross_check, []
     if check is not None:
-        sentences.append(
-            f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
-            f"{amount(check.estimate.value)}."
-        )
+        if math.isclose(evidence.estimate.value, check.estimate.value, rel_tol=1e-9):
+            # `Auto` settled on this very estimator
+            sentences.append(f"{check.estimate.estimator} finds no view that sees more.")
+        else:
+            sentences.append(
+                f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
+                f"{amount(check.estimate.value)}."
+            )
     estimate = evidence.estimate
     if estimate.ceiling_is_entropy:
         share = f"{estimate.value / estimate.ceiling:.0%} of the entropy of the discrete side"
@@ -288,8 +335,17 @@ def _support(evidence: Evidence) -> list[str]:
     sentences.append(
         f"It is {share}, and does not move with "
         + ("the estimator's settings or " if evidence.sweep else "")
-        + "the number of samples by more than its noise."
+        + f"the number of samples by more than its noise or {DRIFT:.0%}."
     )
+    if estimate.ceiling_is_entropy and estimate.saturated:
+        sentences.append("The other side all but determines it.")
+    spread = evidence.spread
+    if spread is not None and abs(spread.bias) > spread.noise_width(NOISE_LEVEL):
+        sentences.append(
+            "Bias: by its way from a quarter to a half of the samples it may still "
+            f"{'fall short of' if spread.bias < 0 else 'exceed'} I by "
+            f"{_amount(evidence, abs(spread.bias))}; the interval allows for it."
+        )
     return sentences
 
 

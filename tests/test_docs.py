@@ -1,4 +1,7 @@
-"""Every code block of the README and of docs/ runs, in order, as a reader would paste it."""
+"""Every code block of the README and of docs/ runs, in order, as a reader would paste it.
+
+What a page shows of the output is compared with the output: see `shown`.
+"""
 
 import os
 import re
@@ -9,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import mitools
+
+sys.path.insert(0, str(Path(__file__).parent))
+from shown import BLOCK, agrees, script
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
-BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = ("mitools", "robustsplit")
 
 
@@ -23,7 +30,7 @@ def run(arguments, folder):
     done = subprocess.run(
         arguments,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
         timeout=280,
@@ -35,10 +42,56 @@ def run(arguments, folder):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_run_in_sequence(page, tmp_path):
-    script = tmp_path / "blocks.py"
-    script.write_text("\n\n".join(blocks(page, "python")))
-    assert script.read_text().strip() or page.name == "README.md" or not blocks(page, "python")
-    run([sys.executable, str(script)], tmp_path)
+    code = tmp_path / "blocks.py"
+    code.write_text(script(page.read_text()))
+    run([sys.executable, str(code)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "same"),
+    [
+        ("0.33", "0.3333", True),
+        ("0.33", "0.351", False),
+        ("-0.02 nats", "-0.0213 nats", True),
+        ("-0.02", "0.02", False),
+        ("KSG(k=3) gives 2", "KSG(k=3) gives 2", True),
+        ("KSG(k=3)", "KSG(k=30)", False),
+        ("independent", "dependent", False),
+        ("a 1 ... z", "a 1.0 and 7 more z", True),
+        ("a 1\n  ...\n", "a 1\nb 2\nc 3\n", True),
+        ("a 1", "a 1 b", False),
+        ("", "a", False),
+    ],
+)
+def test_what_a_page_shows_is_compared(shown, said, same):
+    assert agrees(shown, said) is same
+
+
+def test_a_page_that_shows_what_is_not_said_fails():
+    page = "```python\nprint(1 / 3)  # -> 0.33\nprint(2 / 3)\n```\n\n```text\n0.67\n```\n"
+    exec(script(page), {})
+    for wrong in ("# -> 0.35", "# -> nan"):
+        with pytest.raises(AssertionError, match="the code says"):
+            exec(script(page.replace("# -> 0.33", wrong)), {})
+    with pytest.raises(AssertionError, match="the code says"):
+        exec(script(page.replace("text\n0.67", "text\n0.77")), {})
+
+
+def test_how_to_choose_names_every_estimator():
+    page = (ROOT / "docs" / "choosing.md").read_text()
+    rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
+    estimators = {
+        name
+        for name in mitools.__all__
+        if name.startswith("conditional_")
+        or (
+            isinstance(getattr(mitools, name), type)
+            and issubclass(getattr(mitools, name), mitools.MutualInformationEstimator)
+            and name != "MutualInformationEstimator"
+        )
+    }
+    assert len(estimators) > 12
+    assert {name for name in estimators if f"`{name}" not in rows} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -50,7 +50,7 @@ def test_wheel_holds_every_source_and_data_file(wheel):
 def test_extras_are_declared(wheel):
     (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     metadata = wheel.read(name).decode()
-    for extra in ("torch", "faiss", "faiss-gpu", "dask", "autoattack", "dev"):
+    for extra in ("torch", "faiss", "faiss-gpu", "dask", "autoattack", "bench", "dev"):
         assert f"Provides-Extra: {extra}" in metadata
 
 

@@ -94,7 +94,7 @@ def sort_codes(codes: Codes, other: Codes, bits: int) -> Codes:
                 break
     for p in range(lowest, passes):
         place = starts[p]
-        if place.max() == n:  # one digit throughout
+        if place[((np.int64(codes[0]) >> (width * p)) & digit) + 1] == n:  # one digit throughout
             continue
         for d in range(1, size):
             place[d] += place[d - 1]
@@ -181,12 +181,12 @@ def heap_counts(codes: Any, counts: Counts, steps: int, size: int) -> Counts:
 
 
 @njit(cache=True, nogil=True)
-def heap_of(cells: Any, steps: int, coarser: int) -> Counts:
-    """Return the heap over the counts of finest cells, or of cells so many steps coarser."""
-    first = 1 << (steps - coarser)
-    heap = np.zeros(first + ((len(cells) - 1) >> coarser) + 1, np.int64)
+def heap_of(cells: Any, steps: int) -> Counts:
+    """Return the heap over the counts of a side's finest cells."""
+    first = 1 << steps
+    heap = np.zeros(first + len(cells), np.int64)
     for cell in range(len(cells)):
-        heap[first + (cell >> coarser)] += np.int64(cells[cell])
+        heap[first + cell] = cells[cell]
     for node in range(first - 1, 0, -1):
         heap[node] = heap[2 * node] + heap[2 * node + 1]
     return heap
@@ -254,7 +254,7 @@ def nested_information(
     depth: int,
     table: Floats,
     occupancies: Counts,
-) -> Floats:
+) -> tuple[float, float]:
     r"""Return the mean log-ratio when each sample uses its smallest cell with enough samples.
 
     For an occupancy :math:`k`, sample :math:`i` uses the deepest joint cell that holds at least
@@ -276,7 +276,7 @@ def nested_information(
         occupancies: The two values of :math:`k`, increasing.
 
     Returns:
-        The two means in nats, with shape (2,).
+        The two means in nats.
     """
     m = len(codes)
     bits = 2 if interleaved else 1
@@ -284,7 +284,11 @@ def nested_information(
     levels = np.empty(depth + 2, np.int64)
     weights = np.empty((depth + 2, 3), np.int64)  # samples; those no smaller cell took, for each k
     single = len(counts) == 0
-    total = np.int64(m) if single else counts.sum()
+    total = np.int64(m)
+    if not single:
+        total = np.int64(0)
+        for i in range(m):
+            total += counts[i]
     next_shared = _shared_steps(codes, depth, bits)
     of_all = _at(table, total)
     first, second = 0.0, 0.0
@@ -322,7 +326,7 @@ def nested_information(
             weights[top, 0], weights[top, 1], weights[top, 2] = weight, rest_small, rest_large
             break
         weight = np.int64(0)
-    return np.array([first / total, second / total])
+    return first / total, second / total
 
 
 @njit(cache=True, nogil=True)

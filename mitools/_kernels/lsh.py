@@ -124,7 +124,7 @@ def _spread(code: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def place_codes(codes: SideCodes, out: Codes, interleaved: bool, shift: int, add: bool) -> None:
+def place_codes(codes: SideCodes, out: Codes, interleaved: bool, shift: int) -> None:
     """Move a side's codes to where a joint code has its bits: every second one, or in one piece.
 
     Args:
@@ -132,11 +132,10 @@ def place_codes(codes: SideCodes, out: Codes, interleaved: bool, shift: int, add
         out: Where to, as wide as joint codes are.
         interleaved: Whether bits alternate.
         shift: How far to the left the side's bits lie.
-        add: Whether `out` already holds the other side's bits.
     """
     for i in range(len(codes)):
         code = np.uint64(codes[i])
         if interleaved:
             code = _spread(code)
         code <<= np.uint64(shift)
-        out[i] = (np.uint64(out[i]) | code) if add else code
+        out[i] = code

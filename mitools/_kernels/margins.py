@@ -8,10 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Margin", "index", "margin", "margin_counts", "within"]
+__all__ = ["Margin", "index", "margin", "place_counts", "within"]
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+#: Values tested at once, where the end of a radius is expected.
+WINDOW = 8
 
 
 class Margin(NamedTuple):
@@ -73,16 +76,47 @@ def within(sorted_column: Margin, place: int, radius: float) -> int:  # pragma: 
     """Return how many other values lie strictly within `radius` of the one at `place`.
 
     The test is the subtraction itself, as in every other search, never a shifted value, which
-    would round differently at the radius; a shifted value only says where to start.
+    would round differently at the radius; a shifted value only says where to look first. There a
+    few values are tested at once, without a branch; where all or none pass, the end is farther.
     """
     if not radius > 0.0:
         return 0
     ordered = sorted_column.ordered
     value = ordered[place]
-    # above: `inside` is a place that counts, `outside` the nearest known one that does not
-    start = min(max(guess(sorted_column, value + radius), place + 1), len(ordered))
-    step = 1
-    if start < len(ordered) and ordered[start] - value < radius:
+    if len(ordered) < WINDOW:
+        return last_within(ordered, place, radius, place) - first_within(
+            ordered, place, radius, place
+        )
+    start = window(guess(sorted_column, value + radius), len(ordered))
+    found, few = 0, ordered[start : start + WINDOW]
+    for p in range(WINDOW):
+        found += few[p] - value < radius
+    last = start + found - 1
+    if found == 0 or found == WINDOW:
+        last = last_within(ordered, place, radius, min(max(start, place), len(ordered) - 1))
+    start = window(guess(sorted_column, value - radius), len(ordered))
+    found, few = 0, ordered[start : start + WINDOW]
+    for p in range(WINDOW):
+        found += value - few[p] < radius
+    first = start + WINDOW - found
+    if found == 0 or found == WINDOW:
+        first = first_within(ordered, place, radius, min(start, place))
+    return last - first
+
+
+@njit(cache=True, nogil=True)
+def window(center: int, n_samples: int) -> int:  # pragma: no cover - compiled
+    """Return where the `WINDOW` values around a place begin."""
+    return max(0, min(center - WINDOW // 2, n_samples - WINDOW))
+
+
+@njit(cache=True, nogil=True)
+def last_within(
+    ordered: Vector, place: int, radius: float, start: int
+) -> int:  # pragma: no cover - compiled
+    """Return the last place within `radius` of `place`, by steps that double from `start` on."""
+    value, step = ordered[place], 1
+    if ordered[start] - value < radius:
         inside, outside = start, start + 1
         while outside < len(ordered) and ordered[outside] - value < radius:
             inside = outside
@@ -102,11 +136,16 @@ def within(sorted_column: Margin, place: int, radius: float) -> int:  # pragma: 
             inside = middle
         else:
             outside = middle
-    above = inside - place
-    # below, likewise
-    start = max(min(guess(sorted_column, value - radius), place - 1), -1)
-    step = 1
-    if start >= 0 and value - ordered[start] < radius:
+    return inside
+
+
+@njit(cache=True, nogil=True)
+def first_within(
+    ordered: Vector, place: int, radius: float, start: int
+) -> int:  # pragma: no cover - compiled
+    """Return the first place within `radius` of `place`, likewise."""
+    value, step = ordered[place], 1
+    if value - ordered[start] < radius:
         inside, outside = start, start - 1
         while outside >= 0 and value - ordered[outside] < radius:
             inside = outside
@@ -126,16 +165,17 @@ def within(sorted_column: Margin, place: int, radius: float) -> int:  # pragma: 
             inside = middle
         else:
             outside = middle
-    return above + place - inside
+    return inside
 
 
 @njit(cache=True, nogil=True)
-def margin_counts(
+def place_counts(
     first: int, last: int, sorted_column: Margin, radii: Vector, counts: Rows
 ) -> None:  # pragma: no cover - compiled
-    """Fill, for the rows at places ``first:last``, how many others lie strictly within a radius.
+    """Fill ``counts[first:last]`` with how many others lie strictly within the radius at a place.
 
-    `radii` are in order of place, `counts` in order of row.
+    `radii` and `counts` are both in order of place: ``counts[place]`` is that of row
+    ``sorted_column.order[place]``.
     """
     for place in range(first, last):
-        counts[sorted_column.order[place]] = within(sorted_column, place, radii[place])
+        counts[place] = within(sorted_column, place, radii[place])

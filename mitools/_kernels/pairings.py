@@ -1,7 +1,8 @@
 """Many pairings of the same two sides in one call: an ensemble's members, permutations, shuffles.
 
-Each kernel joins the sides' codes, sorts them and walks the tree of cells, member by member and
+One kernel joins the sides' codes, sorts them and walks the tree of cells, member by member and
 pairing by pairing, in a fixed order and serially: the result does not depend on threads.
+Estimates, permutations and shuffles share it, because compiling it takes seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mitools._kernels.counts import (
-    heap_counts,
     heap_of,
     nested_information,
     sort_codes,
@@ -22,12 +22,21 @@ from mitools._kernels.counts import (
 )
 from mitools._kernels.lsh import cell_codes, place_codes
 
-__all__ = ["ensemble_codes", "ensemble_information", "paired_information", "shuffled_information"]
+__all__ = [
+    "drawn_codes",
+    "ensemble_codes",
+    "paired_information",
+    "shuffled_information",
+    "shuffled_orders",
+]
 
 Codes = NDArray[Any]  # uint32 up to 32 bits, else uint64
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Margins = NDArray[np.int32]  # counts of the finest cells alone: pages cost more than sums
+
+#: Shuffled orders are made for about twice so many samples at a time.
+ORDERS = 1 << 18
 
 
 @njit(cache=True, nogil=True)
@@ -55,90 +64,14 @@ def ensemble_codes(
         interleaved: Whether bits alternate.
         shift: How far to the left the side's bits lie.
     """
-    ones = np.empty(0, np.int64)
     codes = np.empty(len(coordinates), np.uint32)
-    margins = np.empty((len(scales), size), np.int32)
+    margins = np.zeros((len(scales), size), np.int32)
     for g in range(len(scales)):
         cell_codes(coordinates, scales[g], shifts[g], orders[g], steps, codes)
-        margins[g] = heap_counts(codes, ones, steps, size)[1 << steps :]
-        place_codes(codes, room[g], interleaved, shift, False)
+        for i in range(len(codes)):
+            margins[g, codes[i]] += 1
+        place_codes(codes, room[g], interleaved, shift)
     return room, margins
-
-
-@njit(cache=True, nogil=True)
-def ensemble_information(
-    first: Floats,
-    second: Floats,
-    scales: Floats,
-    first_shifts: Floats,
-    second_shifts: Floats,
-    orders: Counts,
-    room: Codes,
-    bits: int,
-    low_bits: int,
-    interleaved: bool,
-    steps: Counts,
-    sizes: Counts,
-    table: Floats,
-    occupancies: Counts,
-    level: int,
-    shown: int,
-) -> tuple[Floats, Floats, Margins, Margins]:
-    """Hash, count and estimate, member by member, in memory that does not grow with their number.
-
-    Args:
-        first: The leading side's coordinates, with shape (n, p).
-        second: The other side's, with shape (n, q).
-        scales: One per member, with shape (G,).
-        first_shifts: With shape (G, width); width 0 for labels.
-        second_shifts: Likewise.
-        orders: With shape (G, width).
-        room: An array of joint codes' type and shape (2, n), to be overwritten.
-        bits: Of a joint code.
-        low_bits: Bits of the second side, where they do not alternate.
-        interleaved: Whether they alternate.
-        steps: Depths of the two sides, with shape (2,).
-        sizes: How many finest cells each side has, with shape (2,).
-        table: f, as `nested_information` takes it.
-        occupancies: The two k.
-        level: At which to describe cells.
-        shown: How many members to describe.
-
-    Returns:
-        The estimates, with shape (G, 2); what `table_at_depth` returns, with shape (shown, 7); and
-        both sides' counts of finest cells, with shape (G, cells).
-    """
-    members, n = len(scales), len(first)
-    depth = max(steps[0], steps[1])
-    ones = np.empty(0, np.int64)
-    raw = np.empty((members, 2))
-    described = np.empty((shown, 7))
-    first_margins = np.empty((members, sizes[0]), np.int32)
-    second_margins = np.empty((members, sizes[1]), np.int32)
-    codes = np.empty(n, np.uint32)
-    for g in range(members):
-        cell_codes(first, scales[g], first_shifts[g], orders[g], steps[0], codes)
-        a = heap_counts(codes, ones, steps[0], sizes[0])
-        place_codes(codes, room[0], interleaved, 1 if interleaved else low_bits, False)
-        cell_codes(second, scales[g], second_shifts[g], orders[g], steps[1], codes)
-        b = heap_counts(codes, ones, steps[1], sizes[1])
-        place_codes(codes, room[0], interleaved, 0, True)
-        first_margins[g], second_margins[g] = a[1 << steps[0] :], b[1 << steps[1] :]
-        joint = sort_codes(room[0], room[1], bits)
-        raw[g] = nested_information(
-            joint,
-            ones,
-            low_bits,
-            interleaved,
-            terms_of(a, table),
-            terms_of(b, table),
-            depth,
-            table,
-            occupancies,
-        )
-        if g < shown:
-            described[g] = table_at_depth(joint, ones, low_bits, interleaved, a, b, steps, level)
-    return raw, described, first_margins, second_margins
 
 
 @njit(cache=True, nogil=True)
@@ -155,37 +88,73 @@ def paired_information(
     steps: Counts,
     table: Floats,
     occupancies: Counts,
-) -> Floats:
-    """Return the mean over members for each row of `orders`, shape (B, n), as shape (B, 2).
+    ratio_level: int,
+    level: int,
+    shown: int,
+) -> tuple[Floats, Floats]:
+    """Return what every member's cells say for every pairing.
 
-    The second side is re-paired by each order; the first side, if `inverse`: the two are the same
-    pairs when labels of y lead.
+    Args:
+        first: The leading side's placed codes, with shape (G, n).
+        second: The other side's.
+        orders: Pairings, with shape (B, n).
+        inverse: Whether orders re-pair the first side, and not the second: the two are the same
+            pairs when labels of y lead.
+        first_margins: Counts of the first side's finest cells, with shape (G, cells).
+        second_margins: Likewise.
+        bits: Of a joint code.
+        low_bits: Bits of the second side, where they do not alternate.
+        interleaved: Whether they alternate.
+        steps: Depths of the two sides, with shape (2,); 0 for labels.
+        table: f, as `nested_information` takes it.
+        occupancies: The two k.
+        ratio_level: At which to take the chi-square ratio instead of the two mean log-ratios, or
+            -1 for these.
+        level: At which to describe cells.
+        shown: How many members to describe, under the first order.
+
+    Returns:
+        The estimates, with shape (G, B, 2), and what `table_at_depth` returns, with shape
+        (shown, 7).
     """
     members, n = first.shape
     ones = np.empty(0, np.int64)
-    out = np.zeros((len(orders), 2))
+    raw = np.empty((members, len(orders), 2))
+    described = np.empty((shown, 7))
     joint, other = np.empty_like(first[0]), np.empty_like(first[0])
     for g in range(members):
-        first_terms = terms_of(heap_of(first_margins[g], steps[0], 0), table)
-        second_terms = terms_of(heap_of(second_margins[g], steps[1], 0), table)
+        a = heap_of(first_margins[g], steps[0])
+        b = heap_of(second_margins[g], steps[1])
+        first_terms, second_terms = terms_of(a, table), terms_of(b, table)
         for row in range(len(orders)):
             for i in range(n):
                 if inverse:
                     joint[i] = first[g, orders[row, i]] | second[g, i]
                 else:
                     joint[i] = first[g, i] | second[g, orders[row, i]]
-            out[row] += nested_information(
-                sort_codes(joint, other, bits),
-                ones,
-                low_bits,
-                interleaved,
-                first_terms,
-                second_terms,
-                max(steps[0], steps[1]),
-                table,
-                occupancies,
-            )
-    return out / members
+            codes = sort_codes(joint, other, bits)
+            if ratio_level < 0:
+                raw[g, row, 0], raw[g, row, 1] = nested_information(
+                    codes,
+                    ones,
+                    low_bits,
+                    interleaved,
+                    first_terms,
+                    second_terms,
+                    max(steps[0], steps[1]),
+                    table,
+                    occupancies,
+                )
+            for show in range(2):  # one call in the code, which is compiled once
+                if (show and row == 0 and g < shown) or (not show and ratio_level >= 0):
+                    at = level if show else ratio_level
+                    seen = table_at_depth(codes, ones, low_bits, interleaved, a, b, steps, at)
+                    if show:
+                        for i in range(len(seen)):  # assigning arrays takes a second to compile
+                            described[g, i] = seen[i]
+                    else:
+                        raw[g, row, 0] = raw[g, row, 1] = seen[0]
+    return raw, described
 
 
 @njit(cache=True, nogil=True)
@@ -222,11 +191,54 @@ def _expanded(counts: Any, n: int, drawn: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def drawn_codes(
+    margins: Margins, n: int, coarser: int, room: Codes, interleaved: bool, shift: int
+) -> tuple[Codes, Margins]:
+    """Return one side's placed codes as its counts have them, shape (G, drawn), and their counts.
+
+    Args:
+        margins: Counts of the side's finest cells, with shape (G, cells).
+        n: Samples counted.
+        coarser: How many steps less deep to draw.
+        room: An array of joint codes' type and shape (G, drawn), to be overwritten.
+        interleaved: Whether bits alternate.
+        shift: How far to the left the side's bits lie.
+    """
+    drawn = room.shape[1]
+    size = ((margins.shape[1] - 1) >> coarser) + 1
+    out = np.zeros((len(margins), size), np.int32)
+    for g in range(len(margins)):
+        counts = np.zeros(size, np.int64)
+        for cell in range(margins.shape[1]):
+            counts[cell >> coarser] += margins[g, cell]
+        codes = _expanded(counts, n, drawn)
+        for i in range(drawn):
+            out[g, codes[i]] += 1
+        place_codes(codes, room[g], interleaved, shift)
+    return room, out
+
+
+@njit(cache=True, nogil=True)
+def shuffled_orders(order: Counts, state: Any, inverses: bool, out: Counts) -> Any:
+    """Fill `out`, shape (B, n), with shuffles, each followed by its inverse if `inverses`.
+
+    `order`, with shape (n,), is what the last call left; the generator's next state is returned.
+    """
+    for row in range(len(out)):
+        if inverses and row % 2 == 1:
+            for i in range(len(order)):
+                out[row, order[i]] = i
+            continue
+        state = _shuffle(order, state)
+        for i in range(len(order)):
+            out[row, i] = order[i]
+    return state
+
+
 def shuffled_information(
     first_margins: Margins,
     second_margins: Margins,
     n: int,
-    drawn: int,
     room: Codes,
     bits: int,
     low_bits: int,
@@ -236,7 +248,7 @@ def shuffled_information(
     table: Floats,
     occupancies: Counts,
     repeats: int,
-    seed: Any,
+    seed: int,
 ) -> Floats:
     """Return the mean over members and shuffled pairings of margins with the counts given.
 
@@ -247,8 +259,8 @@ def shuffled_information(
         first_margins: Counts of the leading side's finest cells, with one row per member.
         second_margins: The other side's.
         n: Samples counted.
-        drawn: Samples to shuffle, at most n; margins are drawn evenly if fewer.
-        room: An array of joint codes' type, with shape (2, drawn), to be overwritten.
+        room: An array of joint codes' type, with shape (2, G, drawn), to be overwritten; margins
+            are drawn evenly if `drawn` is smaller than n.
         bits: Of a joint code at the depth to shuffle at.
         low_bits: Bits of the second side, where they do not alternate.
         interleaved: Whether they alternate.
@@ -257,55 +269,42 @@ def shuffled_information(
         table: f, as `nested_information` takes it.
         occupancies: The two k.
         repeats: The number of pairings per member; one more for an odd number of unlike sides.
-        seed: 64 bits.
+        seed: At least 0.
 
     Returns:
         The two means, with shape (2,).
     """
-    members = len(first_margins)
-    depth = max(steps[0] - coarser[0], steps[1] - coarser[1])
-    first_cell, second_cell = 1 << (steps[0] - coarser[0]), 1 << (steps[1] - coarser[1])
-    ones = np.empty(0, np.int64)
-    order, inverse = np.empty(drawn, np.int64), np.empty(drawn, np.int64)
-    joint, other = np.empty_like(room[0]), np.empty_like(room[0])
-    out = np.zeros(2)
-    shift = 1 if interleaved else low_bits
-    pairings = 0
-    for g in range(members):
-        a = heap_of(first_margins[g], steps[0], coarser[0])
-        b = heap_of(second_margins[g], steps[1], coarser[1])
-        lead = _expanded(a[first_cell:], n, drawn)
-        trail = _expanded(b[second_cell:], n, drawn)
-        if drawn < n:
-            a = heap_counts(lead, ones, steps[0] - coarser[0], len(a) - first_cell)
-            b = heap_counts(trail, ones, steps[1] - coarser[1], len(b) - second_cell)
-        first_terms, second_terms = terms_of(a, table), terms_of(b, table)
-        first, second = room[0], room[1]
-        place_codes(lead, first, interleaved, shift, False)
-        place_codes(trail, second, interleaved, 0, False)
-        _, state = _random(seed ^ np.uint64(g))
-        for i in range(drawn):
-            order[i] = i
-        alike = interleaved and np.array_equal(a, b)
-        taken = repeats if alike else 2 * ((repeats + 1) // 2)
-        pairings += taken
-        for repeat in range(taken):
-            if alike or repeat % 2 == 0:
-                state = _shuffle(order, state)
-                for i in range(drawn):
-                    inverse[order[i]] = i
-            by = order if alike or repeat % 2 == 0 else inverse
-            for i in range(drawn):
-                joint[i] = first[i] | second[by[i]]
-            out += nested_information(
-                sort_codes(joint, other, bits),
-                ones,
+    shift, drawn = 1 if interleaved else low_bits, room.shape[2]
+    a, first = drawn_codes(first_margins, n, coarser[0], room[0], interleaved, shift)
+    b, second = drawn_codes(second_margins, n, coarser[1], room[1], interleaved, 0)
+    values = []
+    for g in range(len(first)):
+        alike = interleaved and np.array_equal(first[g], second[g])
+        left = repeats if alike else 2 * ((repeats + 1) // 2)
+        order = np.arange(drawn)
+        _, state = _random(np.uint64(seed & (2**64 - 1)) ^ np.uint64(g))
+        while left:
+            rows = min(left, max(2, 2 * (ORDERS // drawn)))
+            orders = np.empty((rows, drawn), np.int64)
+            state = shuffled_orders(order, np.uint64(state), not alike, orders)
+            raw, _ = paired_information(
+                a[g : g + 1],
+                b[g : g + 1],
+                orders,
+                False,
+                first[g : g + 1],
+                second[g : g + 1],
+                bits,
                 low_bits,
                 interleaved,
-                first_terms,
-                second_terms,
-                depth,
+                steps - coarser,
                 table,
                 occupancies,
+                -1,
+                0,
+                0,
             )
-    return out / pairings
+            values.append(raw[0])
+            left -= rows
+    mean: Floats = np.concatenate(values).mean(axis=0)
+    return mean

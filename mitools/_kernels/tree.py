@@ -1,9 +1,10 @@
-"""A KD-tree over points laid out leaf by leaf, for the joint search and for counting on one side.
+"""A KD-tree over points laid out leaf by leaf, and counting with it on one side.
 
 Every split halves the points, so the tree needs no pointers: the children of node i are 2i + 1 and
-2i + 2, and a node's points are one slice of every column. A leaf is compared column by column,
-many points at once. Bounding boxes prune with the same subtractions, squares and sums as the
-points, in the same order; rounding is monotone, so pruning is exact.
+2i + 2, and a node's points are one slice of every column. The points of a leaf descend together,
+and a leaf is compared column by column, many points at once. Bounding boxes prune with the same
+subtractions, squares and sums as the points, in the same order; rounding is monotone, so pruning
+is exact.
 """
 
 from __future__ import annotations
@@ -14,16 +15,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mitools._kernels.knn import insert
-
-__all__ = ["COUNT_LEAF", "SEARCH_LEAF", "Tree", "build_tree", "tree_counts", "tree_radii"]
+__all__ = ["COUNT_LEAF", "Tree", "build_tree", "leaf_distances", "tree_counts"]
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-#: Most points in a leaf, for the joint search and for the counts. Measured: a leaf is compared
-#: many points at once, so that 128 points cost less than the boxes above them.
-SEARCH_LEAF, COUNT_LEAF = 128, 128
+#: Most points in a leaf, for the counts. Measured: a leaf is compared many points at once, so that
+#: 128 points cost less than the boxes above them.
+COUNT_LEAF = 128
 
 
 class Tree(NamedTuple):
@@ -104,23 +103,6 @@ def build_tree(columns: Matrix, leaf: int) -> Tree:  # pragma: no cover - compil
 
 
 @njit(cache=True, nogil=True)
-def nearest_corner(
-    tree: Tree, node: int, point: Matrix, begin: int, end: int, squared: bool
-) -> float:  # pragma: no cover - compiled
-    """Return the distance from `point` to a node's box, over columns ``begin:end``."""
-    total = 0.0
-    for c in range(begin, end):
-        below, above = tree.low[node, c] - point[c], point[c] - tree.high[node, c]
-        gap = below if below > above else above
-        if squared:
-            gap = gap if gap > 0.0 else 0.0
-            total += gap * gap
-        else:
-            total = gap if gap > total else total
-    return total
-
-
-@njit(cache=True, nogil=True)
 def leaf_distances(
     columns: Matrix, begin: int, end: int, point: Matrix, first: int, squared: bool, out: Matrix
 ) -> None:  # pragma: no cover - compiled
@@ -156,101 +138,6 @@ def leaf_distances(
                 gap = abs(values[p] - here)
                 out[p] = gap if gap > out[p] else out[p]
         c += 1
-
-
-@njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
-def smallest(values: Matrix) -> float:  # pragma: no cover - compiled
-    """Return the least of finite numbers, taken in any order: that is all the flags allow."""
-    least = np.inf
-    for p in range(len(values)):
-        least = values[p] if values[p] < least else least
-    return least
-
-
-@njit(cache=True, nogil=True)
-def tree_radii(
-    first: int, last: int, tree: Tree, d_x: int, k: int, options: tuple, radii: Matrix
-) -> None:  # pragma: no cover - compiled
-    """Fill ``radii[:, row]`` with the strict radii for the points at places ``first:last``.
-
-    Args:
-        first: First place of this share of the work.
-        last: The place after its last.
-        tree: The tree over both sides, x first.
-        d_x: How many of its columns are x.
-        k: Number of neighbours.
-        options: ``(variant, squared)``, as for `brute_radii`.
-        radii: Output, with shape (2, n).
-    """
-    variant, squared = options
-    n_columns, n_samples = tree.columns.shape
-    n_nodes = len(tree.edges)
-    middle = d_x if squared else n_columns  # in the max norm both sides are one
-    distances, neighbors = np.empty(k), np.empty(k, np.int64)
-    stack, bounds = np.empty(128, np.int64), np.empty(128)
-    buffer_x, buffer_y = np.empty(SEARCH_LEAF), np.empty(SEARCH_LEAF)
-    point = np.empty(n_columns)
-    for here in range(first, last):
-        for c in range(n_columns):
-            point[c] = tree.columns[c, here]
-        worst = np.inf
-        distances[:] = np.inf
-        neighbors[:] = n_samples
-        depth = 1
-        stack[0], bounds[0] = 0, 0.0
-        while depth > 0:
-            depth -= 1
-            if bounds[depth] > worst:
-                continue
-            node = stack[depth]
-            child = 2 * node + 1
-            if child < n_nodes:
-                left = nearest_corner(tree, child, point, 0, middle, squared)
-                right = nearest_corner(tree, child + 1, point, 0, middle, squared)
-                if middle < n_columns:
-                    left = max(
-                        left, nearest_corner(tree, child, point, middle, n_columns, squared)
-                    )
-                    right = max(
-                        right, nearest_corner(tree, child + 1, point, middle, n_columns, squared)
-                    )
-                near, far = (0, 1) if left <= right else (1, 0)
-                stack[depth], bounds[depth] = child + far, max(left, right)
-                stack[depth + 1], bounds[depth + 1] = child + near, min(left, right)
-                depth += 2
-                continue
-            start, end = tree.edges[node]
-            size = end - start
-            out = buffer_x[:size]
-            leaf_distances(tree.columns, 0, middle, point, start, squared, out)
-            if middle < n_columns:
-                other = buffer_y[:size]
-                leaf_distances(tree.columns, middle, n_columns, point, start, squared, other)
-                for p in range(size):
-                    out[p] = max(out[p], other[p])
-            if smallest(out) > worst:
-                continue
-            for p in range(size):
-                if out[p] <= worst and start + p != here:
-                    worst = insert(distances, neighbors, out[p], tree.rows[start + p])
-        row = tree.rows[here]
-        radii[0, row] = radii[1, row] = worst
-        if variant == 2:
-            for side in range(2):
-                begin, end = (0, d_x) if side == 0 else (d_x, n_columns)
-                radius = 0.0
-                for neighbor in neighbors:
-                    leaf_distances(
-                        tree.columns,
-                        begin,
-                        end,
-                        point,
-                        tree.place[neighbor],
-                        squared,
-                        buffer_x[:1],
-                    )
-                    radius = max(radius, buffer_x[0])
-                radii[side, row] = np.nextafter(radius, np.inf)
 
 
 @njit(cache=True, nogil=True)
@@ -319,7 +206,7 @@ def corners(
     nearest[:] = 0.0
     farthest[:] = 0.0
     for c in range(len(point)):
-        here, lows, highs = point[c], low[c], high[c]
+        here, lows, highs = point[c], low[c, : len(nearest)], high[c, : len(nearest)]
         for b in range(len(nearest)):
             below, above = here - lows[b], highs[b] - here
             far = below if below > above else above
@@ -379,7 +266,7 @@ def tree_counts(
             for c in range(n_columns):
                 point[c] = tree.columns[c, here]
             near, far = nearest[:listed], farthest[:listed]
-            corners(low[:, :listed], high[:, :listed], point, squared, near, far)
+            corners(low, high, point, squared, near, far)
             found = inside - 1  # the point itself
             for b in range(listed):
                 if near[b] >= radius:

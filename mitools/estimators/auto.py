@@ -301,6 +301,12 @@ class _LabelsEitherSide(MutualInformationEstimator):
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         return Labels(seed=self.seed)._estimate(*((y, x) if self.swapped else (x, y)))
 
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        """Return those of `Labels`, which keeps its first side in place: the inverse pairings."""
+        if not self.swapped:
+            return Labels(seed=self.seed)._permuted(x, y, permutations)
+        return Labels(seed=self.seed)._permuted(y, x, np.argsort(permutations, axis=1))
+
     def ceiling(self, n_samples: int) -> float:
         return Labels().ceiling(n_samples)
 

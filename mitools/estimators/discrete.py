@@ -6,7 +6,7 @@ c_i`,
 .. math:: \hat I = \hat H_X + \hat H_Y - \hat H_{XY}.
 
 Miller and Madow's correction adds :math:`(K - 1) / 2n` to each entropy, :math:`K` being its
-occupied cells.
+occupied cells. The chi-square form of the same counts is :math:`\sum N_{ij}^2 / N_i M_j - 1`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.base import Matrix, MutualInformationEstimator
+from mitools.messages import unknown
 
 __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
 
 Codes = NDArray[np.int64]
+
+#: The bias corrections of each divergence.
+CORRECTIONS = {"shannon": ("none", "miller_madow"), "chi-square": ("none", "chance")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,13 +39,25 @@ class PlugIn(MutualInformationEstimator):
     The plain estimate is too high by about (K_X - 1)(K_Y - 1) / 2n when most cells are occupied.
     The Miller-Madow correction takes that off to first order, and may come out slightly negative.
 
+    ``divergence="chi-square"`` is the general mutual information E[g(ratio)] with g(t) = t^2 - 1,
+    over the product of the margins: sum N_ij^2 / (N_i M_j) - 1, which is Pearson's chi-square
+    statistic divided by n. Its bias is near (K_X - 1)(K_Y - 1) / n; the correction "chance"
+    subtracts (K_X - 1)(K_Y - 1) / (n - 1), its exact mean over pairings of the same margins. It
+    has no unit (`unit` is "chi2"). One more is the mean ratio of the joint distribution to the
+    product, and I <= ln(1 + chi-square).
+
     Source: Miller, "Note on the bias of information estimates" (1955) for the correction;
-    Cover and Thomas, "Elements of Information Theory", eq. (2.45) for I = H_X + H_Y - H_XY.
-    Ceiling: min(H_X, H_Y) of the sample, at most ln n. Cost: sorting, O(n log n) time and O(n)
-    memory.
+    Cover and Thomas, "Elements of Information Theory", eq. (2.45) for I = H_X + H_Y - H_XY;
+    Noshad, Zeng and Hero, "Scalable mutual information estimation using dependence graphs" (2019),
+    eq. 9 for the general form; Haldane, "The mean and variance of chi-square, when used as a test
+    of homogeneity, when expectations are small" (Biometrika 1940) for its mean.
+    Ceiling: min(H_X, H_Y) of the sample, at most ln n; of chi-square, min(K_X, K_Y) - 1. Cost:
+    sorting, O(n log n) time and O(n) memory.
 
     Attributes:
-        correction: "none" for the plug-in, "miller_madow" for the first-order bias correction.
+        correction: "none" for the plug-in; "miller_madow" or, of chi-square, "chance" for the
+            first-order bias correction.
+        divergence: "shannon" for nats, or "chi-square".
 
     Example:
         >>> import numpy as np
@@ -50,16 +66,28 @@ class PlugIn(MutualInformationEstimator):
         1.0
     """
 
-    correction: Literal["none", "miller_madow"] = "none"
+    correction: Literal["none", "miller_madow", "chance"] = "none"
+    divergence: Literal["shannon", "chi-square"] = "shannon"
 
     def __post_init__(self) -> None:
-        if self.correction not in ("none", "miller_madow"):
+        if self.divergence not in CORRECTIONS:
+            raise ValueError(unknown("divergence", self.divergence, CORRECTIONS))
+        known = CORRECTIONS[self.divergence]
+        if self.correction not in known:
             raise ValueError(
-                f"`correction` must be 'none' or 'miller_madow', got {self.correction!r}."
+                f"`correction` must be {' or '.join(map(repr, known))} with divergence "
+                f"{self.divergence!r}, got {self.correction!r}."
             )
 
+    @property
+    def unit(self) -> str:
+        """Nats, or "chi2" for ``divergence="chi-square"``: no logarithm, and so no unit."""
+        return "nats" if self.divergence == "shannon" else "chi2"
+
     def ceiling(self, n_samples: int) -> float:
-        """Return ln n, which every sample's own ceiling min(H_X, H_Y) is below."""
+        """Return ln n, or n - 1 of chi-square, which every sample's own ceiling is below."""
+        if self.divergence == "chi-square":
+            return float(n_samples - 1)
         return float(np.log(n_samples)) + self._added(n_samples, n_samples)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
@@ -68,7 +96,6 @@ class PlugIn(MutualInformationEstimator):
         counts_xy = _joint_counts(codes_x, codes_y)
         h_x, h_y, h_xy = (self._entropy(counts) for counts in (counts_x, counts_y, counts_xy))
         stats = {
-            "entropy": min(h_x, h_y),
             "entropy_x": h_x,
             "entropy_y": h_y,
             "entropy_xy": h_xy,
@@ -77,13 +104,32 @@ class PlugIn(MutualInformationEstimator):
             "cells_xy": float(len(counts_xy)),
             "singleton_fraction": float((counts_xy == 1).sum() / len(x)),
         }
+        if self.divergence == "chi-square":
+            stats["ceiling"] = min(stats["cells_x"], stats["cells_y"]) - 1
+            return self._chi_square(codes_x, codes_y, counts_x, counts_y), stats
+        stats["entropy"] = min(h_x, h_y)
         return _information(h_x, h_y, h_xy), stats
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         codes_x, codes_y = as_codes(x), as_codes(y)
+        if self.divergence == "chi-square":
+            counts = np.bincount(codes_x), np.bincount(codes_y)
+            return np.array(
+                [self._chi_square(codes_x, codes_y[order], *counts) for order in permutations]
+            )
         h_x, h_y = (self._entropy(np.bincount(codes)) for codes in (codes_x, codes_y))
         joint = (self._entropy(_joint_counts(codes_x, codes_y[order])) for order in permutations)
         return np.array([_information(h_x, h_y, h_xy) for h_xy in joint])
+
+    def _chi_square(
+        self, codes_x: Codes, codes_y: Codes, counts_x: Codes, counts_y: Codes
+    ) -> float:
+        n, (k, other) = len(codes_x), (len(counts_x) - 1, len(counts_y) - 1)
+        pairs, joint = np.unique(codes_x * (other + 1) + codes_y, return_counts=True)
+        # Ratios of whole numbers, so that a copy is worth exactly its number of values less one.
+        expected = counts_x[pairs // (other + 1)] * counts_y[pairs % (other + 1)]
+        ratio = float((joint * joint / expected).sum())
+        return ratio - 1 - (k * other / (n - 1) if self.correction == "chance" else 0.0)
 
     def _entropy(self, counts: NDArray[np.int64]) -> float:
         return entropy_of_counts(counts) + self._added(len(counts), int(counts.sum()))

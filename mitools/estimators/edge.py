@@ -3,7 +3,7 @@ r"""EDGE: mutual information from hashed cells, in time linear in the number of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._preparation import extremes, safe_columns
+from mitools._preparation import usable_columns, varying_columns
 from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
 from mitools.directions import WIDEST, CanonicalDirections, random_directions
-from mitools.estimators.edge_correction import Correction, combined, occupancies_for
+from mitools.estimators.edge_correction import Correction, combined, joined, occupancies_for
 from mitools.estimators.released import ReleasedEDGE
 from mitools.hashing import Grid, Side
 from mitools.messages import unknown
@@ -27,12 +27,15 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 PROJECTIONS = ("auto", "canonical", "random", "none")
+DIVERGENCES = ("shannon", "chi-square")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
 #: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
 FINEST = 16
-#: A stream's cells are halved this often at most: 4^9 = 262 144 joint cells per member bound its
-#: memory.
+#: More halvings of a side would take gigabytes.
+DEEPEST = 20
+#: A stream's cells are halved this often by default: 4^9 = 262 144 joint cells per member bound
+#: its memory.
 STREAM_STEPS = 9
 
 
@@ -73,6 +76,20 @@ class EDGE(MutualInformationEstimator):
     directions at most. For many classes use `Labels`: of 100 classes some eleven standard
     deviations apart in 64 dimensions (4.6 nats) EDGE finds 1.5 in 5000 samples.
 
+    **Chi-square.** ``divergence="chi-square"`` is their general mutual information (eq. 9) with
+    :math:`g(t) = t^2 - 1`, from the same cells,
+
+    .. math:: \chi^2 = \sum_{ij} \frac{N_{ij}^2}{N_i M_j} - 1 - \frac{(K - 1)(L - 1)}{n - 1},
+
+    with K and L cells on the two sides, at the level where shuffled pairs would leave 0.75 samples
+    in each joint cell, and scaled so that X with itself is worth K - 1. What is subtracted is the
+    exact mean over pairings (Haldane 1940). One more is the mean ratio of the joint density to the
+    product, the U in assumption A2 of Andle, Craig, Nowak and Yasaei Sekeh on layerwise
+    information; I <= ln(1 + chi-square) by Jensen's inequality. Over pairs of directions 1 +
+    chi-square multiplies. It has no unit (`unit` is "chi2"), and heavy tails: of r^2/(1 - r^2) for
+    Gaussian pairs, cells hold 0.79 of 0.96 at r = 0.7 and 2.2 of 4.3 at r = 0.9 for n = 1000.
+    Where dependence is strong it is a lower indication.
+
     Ceiling: ln n, which no count of n points can exceed; a sum over pairs that would is cut off
     there, and ``stats["exceeds_ceiling"]`` holds the rest. `Estimate.ceiling` is smaller where the
     data's own is: about ln n - 0.8 for 1+1 columns, the smaller entropy for discrete data. Cost:
@@ -89,6 +106,7 @@ class EDGE(MutualInformationEstimator):
             log2(n)/4.
         pairs: The most canonical pairs to sum over.
         seed: For shifts, random directions and shuffles; the same seed gives the same bits.
+        divergence: ``"shannon"`` for nats, or ``"chi-square"`` as above.
 
     Example:
         >>> import numpy as np
@@ -106,21 +124,36 @@ class EDGE(MutualInformationEstimator):
     dimensions: int | None = None
     pairs: int = 64
     seed: int = 0
+    divergence: str = "shannon"
 
     def __post_init__(self) -> None:
         check_whole("members", self.members)
-        occupancies = tuple(self.occupancies)
-        if len(occupancies) != 2 or not 2 <= occupancies[0] < occupancies[1]:
+        given = self.occupancies
+        pair = tuple(given) if isinstance(given, tuple | list | np.ndarray) else ()
+        whole = all(isinstance(k, int | np.integer) and k is not True for k in pair)
+        if len(pair) != 2 or not whole or not 2 <= pair[0] < pair[1]:
             raise ValueError(
-                "`occupancies` must be two increasing counts of at least 2, got "
-                f"{self.occupancies!r}."
+                "`occupancies` must be two increasing counts of at least 2, such as (3, 10), got "
+                f"{given!r}."
             )
-        object.__setattr__(self, "occupancies", occupancies)
+        object.__setattr__(self, "occupancies", tuple(int(k) for k in pair))
         if self.projection not in PROJECTIONS:
             raise ValueError(unknown("projection", self.projection, PROJECTIONS))
         if self.dimensions is not None:
             check_whole("dimensions", self.dimensions)
         check_whole("pairs", self.pairs)
+        check_whole("seed", self.seed, 0)
+        if self.divergence not in DIVERGENCES:
+            raise ValueError(unknown("divergence", self.divergence, DIVERGENCES))
+
+    @property
+    def unit(self) -> str:
+        """Nats, or "chi2" for ``divergence="chi-square"``: no logarithm, and so no unit."""
+        return "chi2" if self._chi_square else "nats"
+
+    @property
+    def _chi_square(self) -> bool:
+        return self.divergence == "chi-square"
 
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
@@ -133,11 +166,11 @@ class EDGE(MutualInformationEstimator):
         return ReleasedEDGE.semirobust()
 
     def ceiling(self, n_samples: int) -> float:
-        """Return ln n: no count of n points shows more, whatever is summed over.
+        """Return ln n, or n - 1 of chi-square: no count of n points shows more.
 
         `Estimate.ceiling` is the smaller one of the data seen, where theirs is smaller.
         """
-        return float(np.log(n_samples))
+        return float(n_samples - 1 if self._chi_square else np.log(n_samples))
 
     def minimum_samples(self) -> int:
         """Return 4: two for the directions, two to hash."""
@@ -161,7 +194,16 @@ class EDGE(MutualInformationEstimator):
         x, y = paired_samples(x, y)
         if steps is None:
             steps = min(self._steps(len(x)), STREAM_STEPS)
-        return CountState.empty(self, self._blocks(x, y, x, y, steps))
+        check_whole("steps", steps)
+        if steps > DEEPEST:
+            raise ValueError(f"`steps` must be at most {DEEPEST}, got {steps}.")
+        varies_x, varies_y = varying_columns(x), varying_columns(y)
+        kept = x[:, varies_x], y[:, varies_y]
+        blocks = (
+            replace(block, x=block.x.among(x[0], varies_x), y=block.y.among(y[0], varies_y))
+            for block in self._blocks(*kept, *kept, steps)
+        )
+        return CountState.empty(self, tuple(blocks))
 
     def from_counts(self, state: CountState) -> Estimate:
         """Return the estimate from counted cells; the same as ``state.finalize()``."""
@@ -176,9 +218,9 @@ class EDGE(MutualInformationEstimator):
             counted = block.recount(tables, n, occupancies_for(block, n, self.occupancies))
             correction = self._correction(block, counted, n, len(state.blocks))
             parts.append(correction.part(counted, n))
-        value, stats = combined([(n, parts)], self.ceiling(n))
+        value, stats = combined([(n, parts)], self.ceiling(n), self._chi_square)
         own = stats.pop("ceiling")
-        entropy = own if _any_labels(state.blocks) else float("inf")
+        entropy = own if self._ends_in_entropy(state.blocks) else float("inf")
         return Estimate(value, n, min(self.ceiling(n), own), self, stats=stats, entropy=entropy)
 
     def to_dict(self) -> dict[str, Any]:
@@ -192,7 +234,7 @@ class EDGE(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         results = []
-        x, y = self._mixed(x, y)
+        x, y = self._mixed(usable_columns(x), usable_columns(y))
         for rows, blocks in self._folds(x, y):
             n, parts = len(x[rows]), []
             for block in blocks:
@@ -201,8 +243,8 @@ class EDGE(MutualInformationEstimator):
                 correction = self._correction(block, counted, n, len(blocks))
                 parts.append(correction.part(counted, n))
             results.append((n, parts))
-        value, stats = combined(results, self.ceiling(len(x)))
-        if _any_labels(blocks):
+        value, stats = combined(results, self.ceiling(len(x)), self._chi_square)
+        if self._ends_in_entropy(blocks):
             stats["entropy"] = stats["ceiling"]
         return value, stats
 
@@ -213,7 +255,7 @@ class EDGE(MutualInformationEstimator):
         are.
         """
         values = np.zeros(len(permutations))
-        x, y = self._mixed(x, y)
+        x, y = self._mixed(usable_columns(x), usable_columns(y))
         folds = self._folds(x, y)
         for fold, (rows, blocks) in enumerate(folds):
             n, orders = len(x[rows]), permutations
@@ -222,11 +264,13 @@ class EDGE(MutualInformationEstimator):
                 # orders; row i of the fold is row 2 i + fold.
                 orders = permutations[permutations % 2 == fold].reshape(-1, n) // 2
             orders = np.ascontiguousarray(orders, dtype=np.int64)
+            parts = []
             for block in blocks:
                 ks = occupancies_for(block, n, self.occupancies)
                 placed = block.place(x[rows], y[rows])
                 correction = self._correction(block, placed, n, len(blocks))
-                values += n / len(x) * correction.apply(block.repaired(placed, orders, ks))
+                parts.append(correction.apply(block.repaired(placed, orders, ks)))
+            values += n / len(x) * joined(parts, self._chi_square)
         return np.minimum(values, self.ceiling(len(x)))
 
     def _correction(self, block: Block, seen: Counted | Placed, n: int, pairs: int) -> Correction:
@@ -235,19 +279,18 @@ class EDGE(MutualInformationEstimator):
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """Bring wide sides down to random mixtures, once for both folds, before learning.
 
-        Rows are shuffled first: folds are every other row, and the data may alternate too.
+        Rows are shuffled as well: folds are every other row, and the data may alternate too.
         """
         if not self._learns(x, y):
             return x, y
         order = np.random.default_rng([self.seed, 1]).permutation(len(x))
-        x, y = safe_columns(x[order]), safe_columns(y[order])
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
             else rows @ random_directions(rows, WIDEST, self.seed)
             for rows in (x, y)
         )
-        return x, y
+        return x[order], y[order]
 
     def _folds(self, x: Matrix, y: Matrix) -> list[tuple[slice, tuple[Block, ...]]]:
         """Return rows with the blocks to hash them by: two folds where directions are learned."""
@@ -276,7 +319,7 @@ class EDGE(MutualInformationEstimator):
         learned = self._learns(x, y)
         if all(sides) or not (learned or self.projection == "random"):
             a, b = (
-                side or Side.fit(rows, _varying(rows))
+                side or Side.fit(rows)
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
             return (self._block(a, b, steps),)
@@ -306,32 +349,24 @@ class EDGE(MutualInformationEstimator):
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
                 Side.fit(hashed_y, found.y[:, j : j + 1]),
                 grids,
+                self._chi_square,
             )
             for j in range(pairs)
         )
 
+    def _ends_in_entropy(self, blocks: tuple[Block, ...]) -> bool:
+        """Return whether the ceiling is an entropy, a fact about the data: that of labels is."""
+        labels = any(block.x.discrete or block.y.discrete for block in blocks)
+        return labels and not self._chi_square
+
     def _block(self, x: Side, y: Side, steps: int) -> Block:
         grids = _grids(self.seed, max(x.dimensions, y.dimensions), steps, self.members)
-        return Block(x, y, grids[:1] if x.discrete and y.discrete else grids)
+        grids = grids[:1] if x.discrete and y.discrete else grids
+        return Block(x, y, grids, self._chi_square)
 
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""
         return int(np.clip(np.ceil(np.log2(n / self.occupancies[0])) + 1, 1, FINEST))
-
-
-def _varying(rows: Matrix) -> Matrix | None:
-    """Return what picks the columns that vary, with shape (d, p), or None if all do.
-
-    A constant column has no cells to tell apart, and would take its turns of the halvings.
-    """
-    least, largest = extremes(rows)
-    varies = least < largest
-    return None if varies.all() else np.eye(len(varies))[:, varies]
-
-
-def _any_labels(blocks: tuple[Block, ...]) -> bool:
-    """Return whether a side is discrete: the ceiling then is an entropy, a fact about the data."""
-    return any(block.x.discrete or block.y.discrete for block in blocks)
 
 
 @lru_cache(maxsize=64)

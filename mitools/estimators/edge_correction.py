@@ -12,13 +12,15 @@ from mitools._kernels.counts import digest
 from mitools._kernels.pairings import shuffled_information
 from mitools.blocks import Block, Counted, Margins, Placed, logarithms
 
-__all__ = ["Correction", "HashedPart", "combined", "occupancies_for"]
+__all__ = ["Correction", "HashedPart", "combined", "joined", "occupancies_for"]
 
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 #: Shuffled pairings of more samples than this are made of fewer, in cells as full; see `_thinned`.
-SHUFFLED = 1 << 14
+SHUFFLED = 1 << 16
+#: Above this many samples, one pairing a member is shuffled, and every other member does.
+ONCE = 1 << 14
 #: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions,
 #: and adds noise.
 HEAVIEST = 3.0
@@ -26,6 +28,8 @@ HEAVIEST = 3.0
 EFFORT, PAIRINGS, KEPT = 1 << 18, 160, 256
 #: Samples shuffled twice, per member, for a null that is not kept.
 FRESH = 3000
+#: Larger cells than this share of all samples smooth too much.
+WIDEST_CELL = 1e-3
 #: Pairs of labels are shuffled up to this many samples.
 LABELS_SHUFFLED = 1 << 20
 
@@ -46,9 +50,11 @@ class HashedPart(NamedTuple):
 class Correction:
     """Corrects the raw values of one block of so many `pairs`, given its margins' counts.
 
+    Chi-square is scaled as labels are: X with itself is worth its number of cells, less one.
+
     Attributes:
-        null: The mean over shuffled pairings for each occupancy, in nats, with shape (2,).
-        ceiling: The largest value that margins with these counts allow, in nats.
+        null: The mean over shuffled pairings for each occupancy, with shape (2,).
+        ceiling: The largest value that margins with these counts allow.
     """
 
     def __init__(
@@ -62,6 +68,12 @@ class Correction:
     ) -> None:
         self._block, self._occupancies = block, occupancies
         first, second = seen.first_margins, seen.second_margins
+        if block.chi_square:
+            chance, cells = _chance(block, first, second, n)
+            self.null = np.full(2, chance)
+            self.ceiling, room = cells - 1, cells - 1 - chance
+            self._scale = np.full(2, self.ceiling / room if room > 1e-12 else 0.0)
+            return
         ks = occupancies_for(block, n, occupancies)
         self.null = _kept(block, first, second, n, pairs, ks, seed)
         if not block.interleaved:
@@ -73,12 +85,13 @@ class Correction:
         self.ceiling = float(self._weights() @ best)
 
     def apply(self, raw: Matrix) -> Matrix:
-        """Return the estimates for raw values with shape (..., 2), in nats."""
+        """Return the estimates for raw values with shape (..., 2)."""
+        raw = raw - 1 if self._block.chi_square else raw
         value: Matrix = (raw - self.null) * self._scale @ self._weights()
         return value
 
     def subtracted(self) -> float:
-        """Return what was subtracted in all, in nats."""
+        """Return what was subtracted in all."""
         return float(self._weights() @ self.null)
 
     def part(self, counted: Counted, n: int) -> HashedPart:
@@ -112,7 +125,7 @@ class Correction:
     def _weights(self) -> Matrix:
         """Return weights that sum to 1 and cancel a bias in k^(2/d), up to `HEAVIEST`."""
         d = sum(side.dimensions for side in self._block.sides if not side.discrete)
-        if d == 0:
+        if d == 0 or self._block.chi_square:
             return np.array([1.0, 0.0])
         a, b = (k ** (2 / d) for k in self._occupancies)
         weight = min(b / (b - a), HEAVIEST)
@@ -120,10 +133,12 @@ class Correction:
 
 
 def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integers:
-    """Return the two k: the settings', or up to ten times them where depth is capped.
+    """Return the two k: the settings', or a multiple of them where depth is capped.
 
     Streams cap it. Dependence then fills some of the deepest cells past k, shuffling does not, and
-    the shuffled mean corrects too much. For k = 30 it is too small to matter.
+    the shuffled mean corrects too much: by up to 0.02 nats for k = 30, and the less the larger k.
+    So k grows with the mean count of the deepest cells, which resolves as much as ever where
+    samples are dense; but only while the larger k is a small share of all samples.
     """
     if block.discrete:
         return np.array([1, 2])  # every cell counts, by eq. 9 itself
@@ -131,15 +146,23 @@ def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integ
     steps = block.grids[0].steps
     factor = 1
     if n > 2 * small << steps:
-        cells = np.prod(block.sizes(steps), dtype=float)
-        factor = int(np.clip(64 * n / cells, 1, 10))
+        full = n / float(block.x.n_cells(steps) * block.y.n_cells(steps))
+        factor = int(max(min(64 * full, 10), min(8 * full, n * WIDEST_CELL / large), 1))
     return np.array([small * factor, large * factor])
 
 
+def joined(values: Any, chi_square: bool) -> Any:
+    """Return what independent pairs with these values hold together, along the first axis.
+
+    Information adds up; 1 + chi-square, a mean of ratios of densities, multiplies.
+    """
+    return np.prod(1 + np.asarray(values), axis=0) - 1 if chi_square else np.sum(values, axis=0)
+
+
 def combined(
-    results: list[tuple[int, list[HashedPart]]], bound: float
+    results: list[tuple[int, list[HashedPart]]], bound: float, chi_square: bool = False
 ) -> tuple[float, dict[str, float]]:
-    """Sum over blocks, average over folds, and bound: the cells are the strongest pair's."""
+    """Join blocks, average over folds, and bound: the cells are the strongest pair's."""
     total = sum(n for n, _ in results)
 
     def mean(numbers: list[Any]) -> float:
@@ -147,10 +170,13 @@ def combined(
         return float(sum(n / total * number for (n, _), number in pairs))
 
     first = [parts[0].table for _, parts in results]
-    value = mean([sum(p.value for p in parts) for _, parts in results])
+    value, null, ceiling = (
+        mean([joined([getattr(p, name) for p in parts], chi_square) for _, parts in results])
+        for name in ("value", "null", "ceiling")
+    )
     stats = {
-        "null": mean([sum(p.null for p in parts) for _, parts in results]),
-        "ceiling": mean([sum(p.ceiling for p in parts) for _, parts in results]),
+        "null": null,
+        "ceiling": ceiling,
         "exceeds_ceiling": max(0.0, value - bound),
         "pairs": mean([len(parts) for _, parts in results]),
         "dimensions_x": mean([sum(p.dimensions[0] for p in parts) for _, parts in results]),
@@ -166,6 +192,22 @@ def combined(
     for place, name in enumerate(names, start=1):
         stats[name] = mean([table[place] for table in first])
     return min(value, bound), stats
+
+
+def _chance(block: Block, first: Margins, second: Margins, n: int) -> tuple[float, float]:
+    """Return the mean chi-square of shuffled pairs, and the fewer cells of the two sides.
+
+    Over all pairings of the same margins it is exactly (K - 1)(L - 1) / (n - 1), for K and L cells
+    that are not empty (Haldane 1940); both are means over the members.
+    """
+    level = block.ratio_level(n)
+    occupied = []
+    for margins, steps in zip((first, second), block.steps(block.grids[0].steps), strict=True):
+        width = 1 << max(steps - level, 0)  # finest cells in one at the level
+        starts = np.arange(0, margins.shape[1], width)
+        occupied.append((np.add.reduceat(margins, starts, axis=1) > 0).sum(axis=1))
+    k, other = occupied
+    return float(np.mean((k - 1) * (other - 1))) / (n - 1), float(np.minimum(k, other).mean())
 
 
 def _kept(
@@ -191,7 +233,7 @@ def _kept(
         mixed = np.uint64(digest(margins, mixed))
     key = (seed, *ks.tolist(), block.interleaved, block.discrete, n, block.grids[0].steps)
     repeats = max(min(EFFORT // n, PAIRINGS) // len(block.grids), 2 * pairs)
-    if n > SHUFFLED:
+    if n > ONCE:
         repeats = 1
     if block.discrete:
         repeats = max(repeats, 20)
@@ -214,6 +256,8 @@ def _shuffled(
     ks: Integers,
     seed: int,
 ) -> Matrix:
+    if n > ONCE and len(first_margins) % 2 == 0:  # scales at equal ratios within an octave still
+        first_margins, second_margins = first_margins[::2], second_margins[::2]
     coarser, drawn = _thinned(block, n)
     steps = max(block.grids[0].steps - coarser, 1)
     depths = block.steps(block.grids[0].steps)
@@ -221,8 +265,7 @@ def _shuffled(
         first_margins,
         second_margins,
         n,
-        drawn,
-        np.empty((2, drawn), block.dtype(steps)),
+        np.empty((2, len(first_margins), drawn), block.dtype(steps)),
         block.bits(steps),
         block.low_bits(steps),
         block.interleaved,
@@ -231,7 +274,7 @@ def _shuffled(
         logarithms(block.discrete),
         ks,
         repeats,
-        np.uint64(seed & (2**64 - 1)),
+        seed,
     )
     # Among labels alone, chance is worth (K_x - 1)(K_y - 1) / 2n.
     return null * drawn / n if block.discrete else null
@@ -247,7 +290,7 @@ def _thinned(block: Block, n: int) -> tuple[int, int]:
         return 0, min(n, LABELS_SHUFFLED)
     if n <= SHUFFLED:
         return 0, n
-    coarser = int(np.ceil(np.log2(n / SHUFFLED) / block.nested)) + (n > 16 * SHUFFLED)
+    coarser = int(np.ceil(np.log2(n / SHUFFLED) / block.nested))
     return coarser, n >> (block.nested * coarser)
 
 

@@ -97,6 +97,9 @@ class Gaussian(MutualInformationEstimator):
         _warn_if_folded(*sides, value)
         return value, stats
 
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        return _permuted_information(_components(x), _components(y), permutations, self.seed)
+
 
 @dataclass(frozen=True, repr=False)
 class GaussianCopula(MutualInformationEstimator):
@@ -136,11 +139,18 @@ class GaussianCopula(MutualInformationEstimator):
         return float(np.inf)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        sides = [_components(rank_normal(_independent_columns(side))) for side in (x, y)]
-        value, stats = _linear_information(sides[0], sides[1], self.seed)
-        _warn_if_folded(sides[0], sides[1], value)
+        sides = self._sides(x, y)
+        value, stats = _linear_information(*sides, self.seed)
+        _warn_if_folded(*sides, value)
         stats["tied_fraction"] = max(_tied_fraction(x), _tied_fraction(y))
         return value, stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        return _permuted_information(*self._sides(x, y), permutations, self.seed)
+
+    def _sides(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
+        left, right = (_components(rank_normal(_independent_columns(side))) for side in (x, y))
+        return left, right
 
 
 def rank_normal(data: Matrix) -> Matrix:
@@ -237,6 +247,13 @@ def _linear_information(x: Matrix, y: Matrix, seed: int) -> tuple[float, dict[st
     stats["held_out"] = _held_out(x, y, seed)
     spread = unbiased > stats["held_out"] + EVIDENCE * noise
     return (unbiased if spread else stats["held_out"]), stats
+
+
+def _permuted_information(
+    x: Matrix, y: Matrix, permutations: NDArray[np.int64], seed: int
+) -> Matrix:
+    """Return I for each re-pairing; the components of a side do not change."""
+    return np.array([_linear_information(x, y[order], seed)[0] for order in permutations])
 
 
 def _unbiased(x: Matrix, y: Matrix) -> tuple[float, int]:

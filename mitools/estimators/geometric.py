@@ -12,7 +12,6 @@ It converges to a Henze-Penrose divergence of the joint and the product distribu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -51,9 +50,6 @@ class Geometric(MutualInformationEstimator):
         True
     """
 
-    unit: ClassVar[str] = "gmi"
-    comparable: ClassVar[bool] = False
-
     n_splits: int = 4
     standardize: bool = True
     seed: int = 0
@@ -61,6 +57,11 @@ class Geometric(MutualInformationEstimator):
     def __post_init__(self) -> None:
         if self.n_splits < 1:
             raise ValueError(f"`n_splits` must be at least 1, got {self.n_splits}.")
+
+    @property
+    def unit(self) -> str:
+        """It is a divergence between 0 and 1."""
+        return "gmi"
 
     def minimum_samples(self) -> int:
         """Return 4: two kept and two re-paired samples."""

@@ -31,6 +31,8 @@ from mitools._preparation import (
     standardized,
     twin_rows,
 )
+from mitools._sorted import sorted_rows
+from mitools._threads import both
 from mitools.base import MutualInformationEstimator
 from mitools.neighbors import Automatic, NeighborSearch, Orders, Query
 
@@ -67,8 +69,9 @@ class KSG(MutualInformationEstimator):
     **Ceiling.** psi(n) - psi(k) for variant 1, reached exactly by I(X; X); 1/k less for variant 2.
     The bias starts well below it.
 
-    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above: n^2
-    (d_x + d_y) through matrix products of bounded size. Memory: a few arrays of n, or one tile.
+    **Cost.** 1+1 dimensions: n log n. Up to about 10 joint dimensions: a KD-tree. Above, and for
+    few samples: n^2 (d_x + d_y) through tiles of bounded size. Memory: a few arrays of n, or two
+    tiles.
 
     **Ties.** Exact duplicates (ReLU zeros, rounding) leave a nearest-neighbour distance of 0 and
     make the formula meaningless, so data with ties get noise of 1e-10 standard deviations by
@@ -143,8 +146,11 @@ class KSG(MutualInformationEstimator):
         x, y, orders, stats = self._prepared(x, y)
         if x.shape[1] == 0 or y.shape[1] == 0:
             return 0.0, stats
-        n_x, n_y = self.search.counts(x, y, self._query(x, y), orders)
-        return self._value(n_x, n_y), stats
+        return self._value(self.search.tally(x, y, self._query(x, y), orders), len(x)), stats
+
+    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return 2 / d in d joint dimensions, if less: balls of k points have radius n^(-1/d)."""
+        return min(0.5, 2 / (d_x + d_y))
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
@@ -170,7 +176,7 @@ class KSG(MutualInformationEstimator):
 
         Sides of one feature have been put in order on the way: the third is the rows in order.
         """
-        sides = [drop_constant(x), drop_constant(y)]
+        sides = drop_constant(x), drop_constant(y)
         dimensions = [side.shape[1] for side in sides]
         max_norm = self._metric(sum(dimensions)) == "max"
         stats = {
@@ -182,24 +188,31 @@ class KSG(MutualInformationEstimator):
         if 0 in dimensions:
             return sides[0], sides[1], None, stats
         if self.standardize:
-            sides = [standardized(side) for side in sides]
+            sides = both(standardized, *sides, len(x))
         else:
-            sides = common_scale(*sides)
+            scaled_x, scaled_y = common_scale(*sides)
+            sides = scaled_x, scaled_y
         orders: Orders | None = None
         if dimensions == [1, 1]:
-            orders = np.argsort(sides[0][:, 0]), np.argsort(sides[1][:, 0])
-        tied = twin_rows(sides[0], orders and orders[0])
-        tied |= twin_rows(sides[1], orders and orders[1])
+            orders = both(sorted_rows, *sides, len(x))
+            tied_x, tied_y = (twin_rows(*side) for side in zip(sides, orders, strict=True))
+        else:
+            tied_x, tied_y = both(twin_rows, *sides, len(x))
+        tied = tied_x | tied_y
         stats["tied_fraction"] = float(tied.mean())
         jitter = self.jitter
         if jitter == "auto":
             # in the max norm one column decides a distance, so its repeated values tie distances
-            wide = [side for side in sides if max_norm and side.shape[1] > 1]
-            ties = tied.any() or any(has_repeats(side) for side in wide)
+            ties = bool(tied.any())
+            if not ties and max_norm and max(dimensions) > 1:
+                ties = any(both(has_repeats, *sides, len(x)))
             jitter = TIE_JITTER if ties else 0.0
         stats["jitter"] = float(jitter)
         if jitter > 0:
-            sides = [break_ties(side, jitter, self.seed) for side in sides]
+            sides = (
+                break_ties(sides[0], jitter, self.seed),
+                break_ties(sides[1], jitter, self.seed),
+            )
             orders = None  # noise reorders
         if stats["tied_fraction"] > MANY_TIES:
             warnings.warn(
@@ -220,12 +233,9 @@ class KSG(MutualInformationEstimator):
     def _query(self, x: Matrix, y: Matrix) -> Query:
         return Query(int(self.k), self.variant, self._metric(x.shape[1] + y.shape[1]))
 
-    def _value(self, n_x: NDArray[np.int64], n_y: NDArray[np.int64]) -> float:
+    def _value(self, tally: NDArray[np.int64], n_samples: int) -> float:
         """Return the ceiling less the mean of psi(m) - psi(k): exact where every m is k."""
-        offset = 1 if self.variant == 1 else 0
-        together = np.bincount(n_x + offset, minlength=1)
-        other = np.bincount(n_y + offset, minlength=len(together))
-        other[: len(together)] += together
-        occurring = np.flatnonzero(other)
-        above = digamma(occurring.astype(np.float64)) - digamma(self.k)
-        return self.ceiling(len(n_x)) - float((above * other[occurring]).sum()) / len(n_x)
+        occurring = np.flatnonzero(tally)
+        counts = occurring + (1.0 if self.variant == 1 else 0.0)
+        above = digamma(counts) - digamma(self.k)
+        return self.ceiling(n_samples) - float((above * tally[occurring]).sum()) / n_samples

@@ -123,14 +123,8 @@ class Labels(MutualInformationEstimator):
         return float(np.log(n_samples))
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        codes = as_codes(y)
+        codes = self._codes(y)
         counts = np.bincount(codes)
-        if len(counts) > max(len(x) / 2, 2):
-            raise ValueError(
-                f"`y` holds {len(counts)} distinct values in {len(x)} rows, so it is no class "
-                "label. Pass the label as `y` and the features as `x`; for a continuous `y` use "
-                "KSG(), for one with repeated values Mixed()."
-            )
         entropy = entropy_of_counts(counts)
         stats = {
             "entropy": entropy,
@@ -139,18 +133,44 @@ class Labels(MutualInformationEstimator):
         }
         if len(counts) == 1:
             return 0.0, stats
-        terms = self._terms(_views(x), codes)
+        chosen, terms = self._chosen(_views(x), codes)
         stats |= {name: float(term.mean()) for name, term in terms.items()}
-        chosen, *others = terms.values()
-        for other in others:
-            difference = other - chosen
-            error = difference.std() / np.sqrt(len(x))
-            if difference.mean() > EVIDENCE * error:
-                chosen = other
         value = float(chosen.mean())
         stats["standard_error"] = float(chosen.std() / np.sqrt(len(x)))
         stats["exceeds_entropy"] = max(value - entropy, 0.0)
         return min(value, entropy), stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        """Return the estimates for y re-paired by each row; the features' views are kept."""
+        codes = self._codes(y)
+        counts = np.bincount(codes)
+        if len(counts) == 1:
+            return np.zeros(len(permutations))
+        views, entropy = _views(x), entropy_of_counts(counts)
+        values = [self._chosen(views, codes[order])[0].mean() for order in permutations]
+        return np.minimum(values, entropy)
+
+    def _codes(self, y: Matrix) -> Codes:
+        codes = as_codes(y)
+        labels = int(codes.max()) + 1
+        if labels > max(len(y) / 2, 2):
+            raise ValueError(
+                f"`y` holds {labels} distinct values in {len(y)} rows, so it is no class "
+                "label. Pass the label as `y` and the features as `x`; for a continuous `y` use "
+                "KSG(), for one with repeated values Mixed()."
+            )
+        return codes
+
+    def _chosen(self, views: list[Matrix], codes: Codes) -> tuple[Matrix, dict[str, Matrix]]:
+        """Return each sample's share of the estimate that counts, and of all of them."""
+        terms = self._terms(views, codes)
+        chosen, *others = terms.values()
+        for other in others:
+            difference = other - chosen
+            error = difference.std() / np.sqrt(len(codes))
+            if difference.mean() > EVIDENCE * error:
+                chosen = other
+        return chosen, terms
 
     def _terms(self, views: list[Matrix], codes: Codes) -> dict[str, Matrix]:
         """Return each sample's share of each estimate, the one to be preferred first."""

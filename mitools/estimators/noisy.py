@@ -12,7 +12,7 @@ with c = 8 for the lower (Bhattacharyya) and c = 2 for the upper bound (Kullback
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +68,6 @@ class NoisyBounds(MutualInformationEstimator):
         2.0
     """
 
-    comparable: ClassVar[bool] = False  # I(sample; Y + noise), of a sigma that is a choice
-
     sigma: float = 0.1
     scale: Literal["distance", "data"] = "distance"
     bound: Literal["lower", "upper"] = "lower"
@@ -81,6 +79,11 @@ class NoisyBounds(MutualInformationEstimator):
             raise ValueError(f"`scale` must be 'distance' or 'data', got {self.scale!r}.")
         if self.bound not in ("lower", "upper"):
             raise ValueError(f"`bound` must be 'lower' or 'upper', got {self.bound!r}.")
+
+    @property
+    def comparable(self) -> bool:
+        """It is not: I(sample; Y + noise) depends on sigma, which is a choice."""
+        return False
 
     def ceiling(self, n_samples: int) -> float:
         """Return ln n: all samples distinct, and far apart against the noise."""

@@ -7,10 +7,12 @@ come from one half, and only the other half is projected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh, solve_triangular
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -29,6 +31,9 @@ STRONG = 4.0
 RIDGE = 1e-3
 #: Principal components with this share of the largest variance or less are rounding.
 RANK = 1e-10
+#: With more components than this many times the pairs, only the leading pairs are worked out; not
+#: if the last of them is so small that its square is rounding, relative to that of the first.
+FEW, SMALL = 3, 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,7 @@ class Whitened:
     """
 
     scores: Matrix
+    _factors: dict[tuple[int, bytes], Matrix] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, side: Matrix) -> Whitened:
@@ -68,6 +74,18 @@ class Whitened:
         squared = (scores**2 / (scores**2).mean(axis=0)).sum(axis=1)
         p = scores.shape[1]
         return float((squared**2).mean() / (p * (p + 2)))
+
+    def factor(self, rows: NDArray[np.int64], size: int) -> Matrix:
+        """Return R of the QR decomposition of some rows, centred, of the first components.
+
+        Kept, as permutations ask for the same rows of the side that is not re-paired.
+        """
+        key = size, rows.tobytes()
+        if key not in self._factors:
+            self._factors[key] = np.asarray(
+                np.linalg.qr(_centred(self.scores[rows, :size]), mode="r")
+            )
+        return self._factors[key]
 
     def reordered(self, order: NDArray[np.int64]) -> Whitened:
         """Return the same components for samples in another order."""
@@ -120,7 +138,7 @@ def _held_out(
     x: Whitened, y: Whitened, train: NDArray[np.int64], test: NDArray[np.int64], pairs: int
 ) -> HeldOut:
     size = _size(x, y, train, pairs)
-    u, v = _projected(x, y, train, test, size, pairs)
+    u, v = _projected(x, y, _basis(x, y, train, size), test, size, pairs)
     correlations = (u * v).mean(axis=0)
     strong = correlations > STRONG / np.sqrt(len(test))
     normality = 1.0
@@ -139,32 +157,61 @@ def _size(x: Whitened, y: Whitened, train: NDArray[np.int64], pairs: int) -> int
     if len(sizes) == 1:
         return sizes[0]
     worth = np.zeros(len(sizes))
-    for inner in ((train[::2], train[1::2]), (train[1::2], train[::2])):
+    for inner, test in ((train[::2], train[1::2]), (train[1::2], train[::2])):
+        basis = _basis(x, y, inner, most)
         for which, size in enumerate(sizes):
-            u, v = _projected(x, y, *inner, size, pairs)
+            u, v = _projected(x, y, basis, test, size, pairs)
             worth[which] += normal_information((u * v).mean(axis=0), len(u))
     return sizes[int(np.argmax(worth))]
 
 
+class _Basis(NamedTuple):
+    """Triangles that whiten the components on some samples, and their correlations then.
+
+    The upper left corner is that of fewer components.
+    """
+
+    r_x: Matrix
+    r_y: Matrix
+    correlations: Matrix
+
+
+def _basis(x: Whitened, y: Whitened, train: NDArray[np.int64], size: int) -> _Basis:
+    r_x = x.factor(train, size)
+    q_y, r_y = np.linalg.qr(_centred(y.scores[train, :size]))
+    shared = _centred(x.scores[train, :size]).T @ q_y
+    return _Basis(r_x, r_y, solve_triangular(r_x, shared, trans="T", check_finite=False))
+
+
 def _projected(
-    x: Whitened,
-    y: Whitened,
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    size: int,
-    pairs: int,
+    x: Whitened, y: Whitened, basis: _Basis, test: NDArray[np.int64], size: int, pairs: int
 ) -> tuple[Matrix, Matrix]:
-    left, right = x.scores[:, :size], y.scores[:, :size]
-    a, b = left[train], right[train]
-    (q_a, r_a), (q_b, r_b) = (np.linalg.qr(half - half.mean(axis=0)) for half in (a, b))
-    to_u, _, to_v = np.linalg.svd(q_a.T @ q_b, full_matrices=False)
-    count = min(pairs, len(to_v))
-    to_u, to_v = np.linalg.solve(r_a, to_u[:, :count]), np.linalg.solve(r_b, to_v[:count].T)
-    return _standard(left[test] @ to_u), _standard(right[test] @ to_v)
+    """Return both sides' projections onto the canonical directions of `size` components."""
+    to_u, to_v = _leading(basis.correlations[:size, :size], pairs)
+    left = np.linalg.solve(basis.r_x[:size, :size], to_u)
+    right = np.linalg.solve(basis.r_y[:size, :size], to_v)
+    return _standard(x.scores[test, :size] @ left), _standard(y.scores[test, :size] @ right)
+
+
+def _leading(block: Matrix, pairs: int) -> tuple[Matrix, Matrix]:
+    """Return the leading singular vectors of both sides, as columns."""
+    if min(block.shape) > FEW * pairs:  # then most of a full decomposition would be thrown away
+        last = len(block) - 1
+        values, u = eigh(
+            block @ block.T, subset_by_index=[last + 1 - pairs, last], check_finite=False
+        )
+        if values[0] > SMALL * values[-1]:
+            return u[:, ::-1], (block.T @ u / np.sqrt(values))[:, ::-1]
+    u, _, v = np.linalg.svd(block, full_matrices=False)
+    return u[:, :pairs], v[:pairs].T
+
+
+def _centred(columns: Matrix) -> Matrix:
+    return columns - columns.mean(axis=0)
 
 
 def _standard(columns: Matrix) -> Matrix:
-    centred = columns - columns.mean(axis=0)
+    centred = _centred(columns)
     spread = np.sqrt((centred**2).mean(axis=0))
     return centred / np.where(spread > 0, spread, 1.0)
 

@@ -8,12 +8,13 @@ width.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
-from mitools.base import MutualInformationEstimator
+from mitools.base import MutualInformationEstimator, check_whole
 from mitools.messages import unknown
 
 __all__ = ["ReleasedEDGE"]
@@ -82,8 +83,8 @@ class ReleasedEDGE(MutualInformationEstimator):
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
             raise ValueError(unknown("version", self.version, VERSIONS))
-        if self.members < 1:
-            raise ValueError(f"`members` must be at least 1, got {self.members}.")
+        check_whole("members", self.members)
+        check_whole("seed", self.seed, 0)
         if not (self.gamma > 0 and self.upper > 0):
             raise ValueError(
                 f"`gamma` and `upper` must be positive, got {self.gamma} and {self.upper}."
@@ -105,6 +106,13 @@ class ReleasedEDGE(MutualInformationEstimator):
     def minimum_samples(self) -> int:
         """Return 2; wide sides need 20, which is checked once the width is known."""
         return 2
+
+    def fit_hash(self, *args: Any, **settings: Any) -> NoReturn:
+        """Refuse: the bandwidths of the released code follow from all samples at once."""
+        raise TypeError(
+            f"{self!r} cannot count chunks: its bandwidths follow from all samples at once. Fix "
+            "the hash of EDGE() instead, or estimate on a sample of rows in memory."
+        )
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         hashes = self._hash(x, y)

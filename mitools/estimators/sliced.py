@@ -11,7 +11,6 @@ estimated as the mean of a base estimator over draws of the frames.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +53,6 @@ class Sliced(MutualInformationEstimator):
         True
     """
 
-    comparable: ClassVar[bool] = False
-
     k: int = 1
     n_slices: int = 100
     base: MutualInformationEstimator = field(default_factory=KSG)
@@ -68,6 +65,16 @@ class Sliced(MutualInformationEstimator):
         if not isinstance(self.base, MutualInformationEstimator):
             raise TypeError(f"`base` must be an estimator such as KSG(), got {self.base!r}.")
 
+    @property
+    def unit(self) -> str:
+        """The base estimator's."""
+        return self.base.unit
+
+    @property
+    def comparable(self) -> bool:
+        """It is not: a mean over slices is no bound of I."""
+        return False
+
     def minimum_samples(self) -> int:
         """Return the base estimator's."""
         return self.base.minimum_samples()
@@ -77,7 +84,7 @@ class Sliced(MutualInformationEstimator):
         return self.base.ceiling(n_samples)
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        values = self._per_slice(x, y, np.arange(len(x))[None])[0]
+        values = self._per_slice(x, y, None)[0]
         error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
         stats = {
             "slice_deviation": float(values.std()),
@@ -89,15 +96,15 @@ class Sliced(MutualInformationEstimator):
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         return self._per_slice(x, y, permutations).mean(axis=1)
 
-    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64] | None) -> Matrix:
         """Return the base estimate of each slice for each pairing, with shape (B, n_slices)."""
         rng = np.random.default_rng(self.seed)
-        values = np.empty((len(permutations), self.n_slices))
+        values = np.empty((1 if permutations is None else len(permutations), self.n_slices))
         for number in range(self.n_slices):
             left = x @ random_frame(x.shape[1], self.k, rng)
             right = y @ random_frame(y.shape[1], self.k, rng)
-            if len(permutations) == 1:
-                values[0, number] = self.base._estimate(left, right[permutations[0]])[0]
+            if permutations is None:
+                values[0, number] = self.base._estimate(left, right)[0]
             else:
                 values[:, number] = self.base._permuted(left, right, permutations)
         return values

@@ -6,11 +6,18 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.integrate import trapezoid
-from scipy.special import ndtri
+from scipy.special import ndtri, xlogy
 
 from mitools.base import Matrix
 
-__all__ = ["entropy_on_grid", "levels", "normal_density", "normal_entropy"]
+__all__ = [
+    "channel_information",
+    "entropy_on_grid",
+    "levels",
+    "middles",
+    "normal_density",
+    "normal_entropy",
+]
 
 
 def entropy_on_grid(
@@ -35,3 +42,31 @@ def normal_entropy(deviation: float) -> float:
 def levels(count: int = 60) -> tuple[Matrix, Matrix]:
     """Return equal shares and normal quantiles, for a latent value that is nearly normal."""
     return np.full(count, 1 / count), ndtri((np.arange(count) + 0.5) / count)
+
+
+def channel_information(
+    conditional: Callable[[Matrix, Matrix], Matrix], x: Matrix, y: Matrix
+) -> float:
+    """Return I(X; Y) of equally likely values of x and a density of y given x.
+
+    Args:
+        conditional: From x, shape (k, 1), and y, shape (m,), to densities with shape (k, m).
+        x: Quantiles of X at (i + 1/2) / k, with shape (k,).
+        y: An even grid that holds all of Y, with shape (m,).
+
+    Returns:
+        The mean over x of the divergence of Y given x from Y, in nats, by the trapezoidal rule.
+    """
+    marginal = np.zeros(len(y))
+    negative_entropy = 0.0
+    for block in np.array_split(x, max(1, len(x) * len(y) // 4_000_000)):
+        p = conditional(block[:, None], y)
+        marginal += p.sum(axis=0)
+        negative_entropy += float(trapezoid(xlogy(p, p), y, axis=1).sum())
+    marginal /= len(x)
+    return negative_entropy / len(x) - float(trapezoid(xlogy(marginal, marginal), y))
+
+
+def middles(count: int) -> Matrix:
+    """Return (i + 1/2) / count: quantile levels of `count` equally likely values."""
+    return (np.arange(count) + 0.5) / count

@@ -198,8 +198,8 @@ class _Study:
     ) -> Assessment | str:
         """Return the assessment of one pair, or a sentence when a layer does not vary at all."""
         estimator, for_x, for_y = self.estimator, None, None
-        if isinstance(estimator, Reduced):
-            for_x, for_y = estimator.reduction, estimator.reduction_y or estimator.reduction
+        if isinstance(estimator, Reduced) and estimator.sides:
+            for_x, for_y = estimator.sides
             estimator = estimator.estimator
         x, y = self.reduced(pair.parent, for_x), self.reduced(pair.child, for_y)
         for name, side in ((pair.parent, x), (pair.child, y)):
@@ -317,6 +317,8 @@ def _offsets(names: Sequence[str], pairs: Sequence[Pair]) -> list[int]:
 def _reduction_text(estimator: MutualInformationEstimator) -> str:
     if not isinstance(estimator, Reduced):
         return "none: flattened activations"
+    if not estimator.sides:
+        return f"{estimator.reduction!r} of both layers minus their class means, within each class"
     return f"{estimator.reduction!r} of each layer minus its class means, one fit for all classes"
 
 
@@ -366,7 +368,7 @@ def _record(
         null_mean=assessment.null_mean,
         null_sd=assessment.null_sd,
         p_value=assessment.p_value,
-        interval=(float(assessment.interval[0]), float(assessment.interval[1])),
+        interval=_noise(assessment),
         singleton_fraction=assessment.saturation.singleton_fraction,
         cross_check=float("nan") if second is None else second.estimate.value,
         verdict=str(assessment.verdict),
@@ -375,3 +377,14 @@ def _record(
         },
         reasons=(*assessment.reasons, *apart),
     )
+
+
+def _noise(assessment: Assessment) -> tuple[float, float]:
+    """Return where a second sample would put the estimate, not where I lies.
+
+    Of layers, which are functions of each other, I is infinite or nearly so, and an interval of it
+    would only say that.
+    """
+    spread, value = assessment.spread, assessment.value
+    width = float("nan") if spread is None else spread.noise_width(assessment.confidence)
+    return value - width, value + width

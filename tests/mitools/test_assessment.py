@@ -1,7 +1,7 @@
 """What `assess` concludes, from data with a known answer and estimators with known faults."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 from scipy.stats import gamma, norm
 
-from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess, parse_estimator
+from mitools import EDGE, KSG, PCA, Auto, GaussianCopula, Reduced, Verdict, assess, parse_estimator
 from mitools._resampling import fitted_p_value, p_value
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.distributions import ClassShift, Gaussian, Identity, SignXor
@@ -111,6 +111,7 @@ def test_a_second_opinion_is_needed_and_must_agree():
 
 
 def test_settings_that_change_the_value_are_named():
+    from mitools._interval import Spread
     from mitools.verdict import Evidence, Saturation, judge
 
     estimate = TOY.estimate(*STRONG)
@@ -120,7 +121,7 @@ def test_settings_that_change_the_value_are_named():
         p_value=0.001,
         fitted_p_value=1e-9,
         n_permutations=999,
-        half_width=0.01,
+        spread=Spread(0.01),
         saturation=Saturation(0.1),
         cross_check=toy(*STRONG).cross_check,
         sweep={"k=2": estimate.value * 1.1, "k=8": estimate.value * 1.5},
@@ -279,7 +280,10 @@ def test_headroom_lies_between_the_null_and_the_ceiling():
     [
         ({"n_permutations": 0}, ValueError, "`n_permutations` must be at least 1, got 0"),
         ({"n_halves": 1}, ValueError, "`n_halves` must be at least 2"),
+        ({"n_halves": 2.5}, ValueError, "`n_halves` must be a whole number, got 2.5"),
         ({"confidence": 90}, ValueError, "`confidence` must lie between 0 and 1, got 90"),
+        ({"confidence": 1.5}, ValueError, "`confidence` must lie between 0 and 1, got 1.5"),
+        ({"confidence": "90%"}, ValueError, "`confidence` must be a number between 0 and 1"),
         ({"cross_check": "ksg"}, TypeError, '`cross_check` must be "auto", None or an estimator'),
     ],
 )
@@ -303,7 +307,8 @@ def test_text_has_nats_bits_the_verdict_and_what_the_interval_is_of(labelled):
     assert first.startswith("I = ")
     assert "nats (" in first
     assert "bits)" in first
-    assert "of the expected estimate, not of I" in text
+    assert "90%: noise " in text
+    assert "bias perhaps" in text
     assert len(text.splitlines()) < 15
     assert len(repr(labelled)) < 140
     assert repr(labelled).endswith(f"{labelled.verdict})")
@@ -322,7 +327,8 @@ def test_json_has_everything_in_plain_numbers(labelled):
     assert record["verdict"] == str(labelled.verdict)
     assert len(record["null_nats"]) == 100
     assert record["parts"]["a"]["n_samples"] == 400
-    assert record["interval_of"] == "the expected estimate, not of I"
+    assert record["interval_of"] == "I: noise, and an allowance for bias"
+    assert record["noise_nats"] == labelled.spread.noise
     assert record["saturation"]["cells_x"] == 7
 
 
@@ -338,15 +344,24 @@ def test_frame_has_a_row_for_the_whole_and_one_per_label(labelled):
 # --- with the real estimators -----------------------------------------------------------------
 
 
-def second(estimator, width, cross_check="auto", entropy=np.inf):
+def second(estimator, width, cross_check="auto", entropy=np.inf, sizes=(1000,)):
     from mitools.assessment import _second
 
-    return _second(Estimate(1.0, 100, 5.0, estimator, entropy=entropy), cross_check, width)
+    parts = [Estimate(1.0, n, 5.0, estimator, entropy=entropy) for n in sizes]
+    whole = replace(parts[0], n_samples=sum(sizes), parts=dict(enumerate(parts)))
+    return _second(whole if len(parts) > 1 else parts[0], cross_check, width)
 
 
 def test_the_second_estimator_is_of_another_kind():
-    assert second(KSG(), 3) == EDGE()
-    assert second(EDGE(), 3) == KSG()
+    assert second(KSG(), 1) == EDGE()
+    assert second(EDGE(), 1) == KSG()
+    assert second(KSG(), 3) == second(EDGE(), 16) == Auto()
+    assert second(KSG(), 17) == second(Auto(), 3) == EDGE()
+    assert second(KSG(), 3, sizes=(500, 200)) == Auto()
+    assert second(KSG(), 3, sizes=(500, 199)) == EDGE()  # Auto's views need samples
+    assert second(EDGE(), 3, sizes=(50, 50)) == KSG()
+    assert second(GaussianCopula(), 3) == KSG()
+    assert second(GaussianCopula(), 9) == Reduced(KSG(), PCA(4))
     assert second(EDGE(), 300) == Reduced(KSG(), PCA(4))
     assert second(Reduced(KSG(), PCA(2)), 300) == Reduced(EDGE(), PCA(2))
     assert second(Reduced(EDGE(), PCA(2)), 300) == Reduced(KSG(), PCA(2))
@@ -358,6 +373,17 @@ def test_labels_are_checked_by_what_can_see_labels():
     assert second(PlugIn(), 300, entropy=1.0) == EDGE()
     assert second(EDGE(), 3, entropy=1.0) == Mixed()
     assert second(EDGE(), 300, entropy=1.0) == Reduced(Mixed(), PCA(4))
+
+
+def test_auto_that_settles_on_the_estimator_itself_says_so():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 2))
+    y = np.sign(x[:, 0] * x[:, 1]) + 0.7 * rng.normal(size=3000)  # no direction sees a product
+    found = assess(x, y, n_permutations=50, n_halves=10)
+    assert found.cross_check.estimate.stats["picked_ksg"] == 1
+    assert found.verdict is Verdict.USABLE
+    assert "Auto() finds no view that sees more." in found.reasons
+    assert not any("agrees within" in reason for reason in found.reasons)
 
 
 @pytest.mark.parametrize("own", [Geometric(n_splits=1), NoisyBounds(), Sliced(n_slices=2)])

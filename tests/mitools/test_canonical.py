@@ -154,3 +154,25 @@ def test_bad_settings_and_few_samples_are_refused():
         Canonical(leading=0)
     with pytest.raises(ValueError, match="at least 40 samples, got 10"):
         Canonical().estimate(np.arange(10.0), np.arange(10.0))
+
+
+def test_leading_directions_are_those_of_the_full_decomposition():
+    """Of the nested triangles and the few leading pairs, against numpy's QR and SVD."""
+    from mitools.estimators.projections import Whitened, _basis, _projected
+
+    rng = np.random.default_rng(3)
+    x = Whitened(rng.normal(size=(300, 40)))
+    y = Whitened(x.scores @ rng.normal(size=(40, 40)) / 9 + rng.normal(size=(300, 40)))
+    train, test = np.arange(0, 300, 2), np.arange(1, 300, 2)
+    basis = _basis(x, y, train, 40)
+    for size in (6, 25, 40):
+        u, v = _projected(x, y, basis, test, size, 3)
+        left, right = x.scores[:, :size], y.scores[:, :size]
+        q = [np.linalg.qr(side[train] - side[train].mean(axis=0)) for side in (left, right)]
+        a, _, b = np.linalg.svd(q[0][0].T @ q[1][0])
+        for side, (_, r), axes, found in ((left, q[0], a, u), (right, q[1], b.T, v)):
+            expected = side[test] @ np.linalg.solve(r, axes[:, :3])
+            expected = (expected - expected.mean(axis=0)) / expected.std(axis=0)
+            signs = np.sign((expected * found).sum(axis=0))
+            assert found == pytest.approx(expected * signs, abs=1e-8)
+    assert basis.r_x is x.factor(train, 40)  # kept for the next pairing

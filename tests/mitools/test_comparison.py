@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import false_discovery_control
 
 import mitools
 from mitools import EDGE, KSG, compare, information_matrix, mutual_information
@@ -151,6 +152,26 @@ def test_arrays_have_numbers_for_names():
 def test_bad_tables_are_refused(data, settings, message):
     with pytest.raises(ValueError, match=message):
         information_matrix(data, **settings)
+
+
+def test_p_values_are_adjusted_as_scipy_adjusts_them():
+    from mitools.matrix import _adjusted
+
+    for p in (RNG.uniform(size=1), RNG.uniform(size=45) ** 3, np.full(10, 0.02), np.ones(4)):
+        assert _adjusted(p) == pytest.approx(false_discovery_control(p), rel=1e-12)
+
+
+def test_among_many_pairs_few_are_called_dependent_by_chance():
+    """Of 190 independent pairs, some have p = 0.05 alone; the one that is dependent stays."""
+    table = np.random.default_rng(5).normal(size=(120, 20))
+    table[:, 7] += table[:, 3]
+    found = information_matrix(table, n_permutations=19)
+    upper = np.triu_indices(20, 1)
+    assert (found.p_values[upper] <= 0.05).sum() > 3
+    assert [tuple(pair) for pair in np.argwhere(np.triu(found.dependent))] == [(3, 7)]
+    assert (found.adjusted_p_values[upper] >= found.fitted_p_values[upper]).all()
+    assert "adjusted_p_value" in found.pairs()
+    assert found.pairs().iloc[0]["adjusted_p_value"] == found.adjusted_p_values[3, 7] < 0.05
 
 
 def test_a_matrix_takes_numbers_held_as_objects_for_numbers():

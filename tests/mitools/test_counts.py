@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mitools import EDGE
 from mitools.counts import CountState
+from mitools.estimators.edge_correction import occupancies_for
 
 
 def data(n=600, d=2, seed=0):
@@ -123,6 +124,18 @@ def test_a_long_stream_is_accurate_and_its_memory_bounded():
     assert all(len(codes) <= 4**9 for codes, _ in state.tables[0])
 
 
+@pytest.mark.parametrize("r", [0.0, 0.6, 0.9])
+def test_full_cells_need_larger_occupancies(r):
+    # 12 samples a deepest cell, as 3 million make of the nine halvings of a stream. With k = 30
+    # the value at r = 0.9 would be 0.016 nats low, as shuffling fills no cell past k.
+    n, rng = 200_000, np.random.default_rng(0)
+    x = rng.normal(size=n)
+    y = r * x + np.sqrt(1 - r * r) * rng.normal(size=n)
+    state = EDGE().fit_hash(x[:5000], y[:5000], steps=7).update(x, y)
+    assert occupancies_for(state.blocks[0], n, (3, 10)).tolist() == [60, 200]
+    assert state.finalize().value == pytest.approx(-0.5 * np.log(1 - r * r), abs=0.008)
+
+
 def test_a_stream_of_independent_wide_data_gives_zero():
     rng = np.random.default_rng(0)
     state = EDGE(projection="random").fit_hash(*rng.normal(size=(2, 500, 40)))
@@ -147,6 +160,62 @@ def test_unseen_discrete_values_are_refused():
 def test_another_width_is_refused():
     with pytest.raises(ValueError, match="`y` must have the 2 features"):
         EMPTY.update(X, Y[:, :1])
+
+
+@pytest.mark.parametrize("other", [3, None, X])
+def test_only_states_are_merged(other):
+    with pytest.raises(TypeError, match=r"takes another CountState, got .*CountState.from_npz"):
+        WHOLE.merge(other)
+
+
+def written(tmp_path):
+    path = tmp_path / "counts.npz"
+    WHOLE.to_npz(path)
+    return path
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.999])
+def test_a_truncated_file_is_refused(kept, tmp_path):
+    path = written(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    with pytest.raises(ValueError, match=r"counts.npz' is no file of `CountState.to_npz`, or a"):
+        CountState.from_npz(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", x=X)
+    with pytest.raises(ValueError, match=r"other.npz' is no file of .*: it holds no 'settings'"):
+        CountState.from_npz(tmp_path / "other.npz")
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match=r"is no file of `CountState.to_npz`"):
+        CountState.from_npz(tmp_path / "x.npy")
+    (tmp_path / "text.npz").write_text("x,y")
+    with pytest.raises(ValueError, match=r"text.npz' is no file of `CountState.to_npz`"):
+        CountState.from_npz(tmp_path / "text.npz")
+    with pytest.raises(ValueError, match="The buffer is no file of"):
+        CountState.from_npz(io.BytesIO(b""))
+    with pytest.raises(FileNotFoundError):
+        CountState.from_npz(tmp_path / "gone.npz")
+    arrays = WHOLE.to_arrays()
+    del arrays["counts/0/1"]
+    np.savez(tmp_path / "less.npz", **arrays)
+    with pytest.raises(ValueError, match="it holds no 'counts/0/1'"):
+        CountState.from_npz(tmp_path / "less.npz")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [(0, "at least 1, got 0"), (21, "at most 20, got 21"), (2.5, "whole number, got 2.5")],
+)
+def test_steps_are_checked(steps, text):
+    with pytest.raises(ValueError, match=f"`steps` must be .*{text}"):
+        EDGE().fit_hash(X, Y, steps=steps)
+
+
+def test_the_released_code_counts_no_chunks():
+    with pytest.raises(TypeError, match=r"EDGE.semirobust\(\) cannot count chunks"):
+        EDGE.semirobust().fit_hash(X, Y)
 
 
 def test_too_few_counted_samples_are_refused():

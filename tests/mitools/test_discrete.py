@@ -98,5 +98,5 @@ def test_continuous_data_saturate_and_say_so():
 
 
 def test_an_unknown_correction_is_refused():
-    with pytest.raises(ValueError, match="'none' or 'miller_madow', got 'mm'"):
+    with pytest.raises(ValueError, match="with divergence 'shannon', got 'mm'"):
         PlugIn("mm")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mitools import EDGE
+from mitools.directions import random_directions
 from mitools.estimators import edge_correction
 from tests.mitools.naive_edge import chi_square_ratio, plug_in
 
@@ -122,10 +123,54 @@ def test_constant_sides_give_exactly_zero(d):
     assert EDGE().estimate(np.ones((200, d)), np.zeros((200, d))).value == 0
 
 
-def test_constant_columns_change_nothing_where_directions_are_learned():
-    x, y = gaussian(400, 0.9, 6, 0)
-    padded = np.hstack([x, np.full((400, 2), 7.0)])
-    assert EDGE().estimate(padded, y).value == pytest.approx(EDGE().estimate(x, y).value, abs=1e-6)
+@pytest.mark.parametrize("d", [1, 2, 6, 126])
+@pytest.mark.parametrize("projection", ["auto", "random"])
+@pytest.mark.parametrize("constants", [1, 5, 200])
+def test_constant_columns_change_no_bit(d, projection, constants):
+    x, y = gaussian(400, 0.9, d, 0)
+    estimator = EDGE(projection=projection)
+    padded = np.insert(x, [0] * (constants - 1) + [d], 7.0, axis=1)
+    assert estimator.estimate(padded, y).value == estimator.estimate(x, y).value
+    assert estimator.estimate(y, padded).value == estimator.estimate(y, x).value
+    orders = np.random.default_rng(0).permutation(400)[None]
+    assert estimator._permuted(padded, y, orders) == estimator._permuted(x, y, orders)
+    streamed, plain = (
+        estimator.fit_hash(side[:200], y[:200]).update(side, y).finalize() for side in (padded, x)
+    )
+    assert streamed.value == pytest.approx(plain.value, abs=1e-3)
+
+
+def test_constant_columns_beside_labels_change_no_bit():
+    labels = np.random.default_rng(0).integers(4, size=(400, 1))
+    x = labels + np.random.default_rng(1).normal(size=(400, 2))
+    padded = np.insert(labels, 0, 3, axis=1)
+    assert EDGE().estimate(padded, x).value == EDGE().estimate(labels, x).value
+    state = EDGE().fit_hash(padded, x).update(padded, x)
+    assert state.finalize().value == EDGE().fit_hash(labels, x).update(labels, x).finalize().value
+    with pytest.raises(ValueError, match="1 rows hold values that the sample"):
+        state.update([[9, 0]], x[:1])
+
+
+def test_columns_that_are_seldom_not_zero_are_seen():
+    # Every 500th row, none of which even strides would have to meet.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20_000, 5))
+    rare = np.zeros(20_000)
+    rare[3::200] = 1e4 * rng.normal(size=100)
+    directions = random_directions(np.column_stack([x, rare]), 4, 0)
+    assert (np.abs(directions[5]) > 0).all()
+    projected = directions[5] * rare.std()
+    assert np.abs(projected).max() < 5
+
+
+def test_periodic_data_do_not_beat_with_the_sample_of_rows():
+    # Rows come in turn from two populations far apart, over a power of two of rows.
+    rng = np.random.default_rng(0)
+    n = 1 << 17
+    x = rng.normal(size=n) + 100 * (np.arange(n) % 2)
+    y = x + rng.normal(size=n)
+    # ln 2 of the population, and ln(2) / 2 within each
+    assert EDGE().estimate(x, y).value == pytest.approx(1.5 * np.log(2), abs=0.03)
 
 
 @pytest.mark.parametrize("d", [1, 2, 12])
@@ -271,6 +316,11 @@ def test_repr_shows_only_what_was_changed():
     [
         ({"members": 0}, "`members` must be at least 1, got 0"),
         ({"occupancies": (10, 3)}, "two increasing counts"),
+        ({"occupancies": 3}, r"such as \(3, 10\), got 3"),
+        ({"occupancies": (3, 10, 20)}, "two increasing counts"),
+        ({"occupancies": (2.5, 10)}, "two increasing counts"),
+        ({"seed": -1}, "`seed` must be at least 0, got -1"),
+        ({"seed": 1.5}, "`seed` must be a whole number, got 1.5"),
         ({"projection": "cannonical"}, "canonical"),
         ({"dimensions": 0}, "`dimensions` must be at least 1"),
         ({"pairs": 0}, "`pairs` must be at least 1"),
@@ -294,16 +344,6 @@ def test_thinned_shuffles_stand_for_all(n, steps):
     x, y = rng.normal(size=(2, n))
     value = EDGE(members=3).fit_hash(x, y, steps=steps).update(x, y).finalize().value
     assert abs(value) < 0.02
-
-
-def test_constant_columns_take_no_halvings():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(2000, 2))
-    y = x + rng.normal(size=(2000, 2))
-    wide = np.insert(x, 1, 3.0, axis=1)
-    assert EDGE().estimate(wide, y).value == EDGE().estimate(x, y).value
-    counted = EDGE().fit_hash(wide[:1000], y[:1000]).update(wide, y).finalize().value
-    assert counted == EDGE().fit_hash(x[:1000], y[:1000]).update(x, y).finalize().value
 
 
 @pytest.mark.parametrize("exponents", [[-700] * 6, [1000] * 6, [0, 0, 0, -900, 0, 900]])

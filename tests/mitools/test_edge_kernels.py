@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
-from mitools import EDGE
+from mitools import EDGE, blocks
 from mitools._kernels import counts as kernels
 from mitools._kernels.lsh import cell_codes, margin_quantiles, place_codes
+from mitools._kernels.pairings import drawn_codes, shuffled_orders
 from mitools.blocks import Block
 from mitools.hashing import Grid, Side
 from tests.mitools.naive_edge import nested_information, path
@@ -18,10 +19,10 @@ from tests.mitools.naive_edge import nested_information, path
 
 def joined(x, y, bits, interleaved):
     """Joint codes of single codes, shape (n,)."""
-    out = np.empty(len(x), np.uint64)
-    place_codes(x.astype(np.uint32), out, interleaved, 1 if interleaved else bits, False)
-    place_codes(y.astype(np.uint32), out, interleaved, 0, True)
-    return out
+    first, second = np.empty((2, len(x)), np.uint64)
+    place_codes(x.astype(np.uint32), first, interleaved, 1 if interleaved else bits)
+    place_codes(y.astype(np.uint32), second, interleaved, 0)
+    return first | second
 
 
 def in_order(codes, bits):
@@ -138,12 +139,46 @@ def test_permuted_pairings_are_separate_estimates():
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("levels", [0, 2])
-def test_heaps_add_up(levels):
+def test_heaps_add_up():
     counts = np.arange(16)
-    heap = kernels.heap_of(counts, 4, levels)
-    np.testing.assert_array_equal(heap[16 >> levels :], counts.reshape(-1, 1 << levels).sum(1))
+    heap = kernels.heap_of(counts, 4)
+    np.testing.assert_array_equal(heap[16:], counts)
+    np.testing.assert_array_equal(heap[4:8], counts.reshape(-1, 4).sum(1))
     assert heap[1] == counts.sum()
+
+
+@pytest.mark.parametrize("coarser", [0, 1, 3])
+@pytest.mark.parametrize("drawn", [136, 17])
+def test_codes_are_drawn_as_counted(coarser, drawn):
+    margins = np.arange(17, dtype=np.int32)[None]
+    codes, counts = drawn_codes(margins, 136, coarser, np.empty((1, drawn), np.uint32), False, 0)
+    np.testing.assert_array_equal(counts[0], np.bincount(codes[0], minlength=len(counts[0])))
+    every = np.repeat(np.arange(17), margins[0]) >> coarser
+    assert set(codes[0]) <= set(every)
+    if drawn == 136:
+        np.testing.assert_array_equal(codes[0], every)
+
+
+def test_orders_are_permutations_each_with_its_inverse():
+    out = np.empty((6, 50), np.int64)
+    state = shuffled_orders(np.arange(50), np.uint64(7), True, out)
+    np.testing.assert_array_equal(np.sort(out, axis=1), np.tile(np.arange(50), (6, 1)))
+    for order, inverse in zip(out[::2], out[1::2], strict=True):
+        np.testing.assert_array_equal(order[inverse], np.arange(50))
+    assert len(np.unique(out, axis=0)) == 6
+    more = np.empty((1, 50), np.int64)
+    shuffled_orders(out[4].copy(), np.uint64(state), False, more)
+    assert (more[0] != out[4]).any()
+
+
+@pytest.mark.parametrize("n", [300, 20_000])
+def test_counting_member_by_member_changes_no_bit(n, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, n))
+    estimator = EDGE(members=4)
+    whole = estimator.estimate(x, y)
+    monkeypatch.setattr(blocks, "TOGETHER", 0)
+    assert estimator.estimate(x, y).value == whole.value
 
 
 UNCOMPILED = """

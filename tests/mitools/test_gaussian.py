@@ -165,3 +165,12 @@ def test_noisy_copies_and_many_weak_pairs_are_not_warned_of(estimator):
     assert estimator.estimate(*noisy).value == pytest.approx(2.0, abs=0.25)
     many = pairs(rng, 2000, 60, 1.2)
     assert estimator.estimate(*many).value == pytest.approx(1.2, abs=0.15)  # sd 0.03
+
+
+@pytest.mark.parametrize("estimator", [Gaussian(), GaussianCopula()], ids=repr)
+def test_permuted_values_are_those_of_permuted_samples(estimator):
+    rng = np.random.default_rng(13)
+    x, y = pairs(rng, 120, 3, 1.0)
+    orders = rng.permuted(np.tile(np.arange(120), (4, 1)), axis=1)
+    expected = [estimator.estimate(x, y[order]).value for order in orders]
+    assert estimator._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)

@@ -154,3 +154,15 @@ def test_refusals():
         Labels(metric="cosine")
     with pytest.raises(ValueError, match="`folds` must be at least 3, got 2"):
         Labels(folds=2)
+
+
+@pytest.mark.parametrize("method", ["auto", "ross", "log_loss"])
+def test_permuted_estimates_are_fresh_ones(method):
+    rng = np.random.default_rng(8)
+    y = rng.integers(3, size=(90, 1)) * 1.0
+    x = np.exp(rng.normal(size=(90, 2)) + y)
+    orders = np.array([rng.permutation(90) for _ in range(3)])
+    estimator = Labels(method=method)
+    expected = [estimator._estimate(x, y[order])[0] for order in orders]
+    assert estimator._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)
+    assert estimator._permuted(x, np.ones((90, 1)), orders).tolist() == [0.0] * 3

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mitools import EDGE, KSG, __version__, assess, mutual_information
+from mitools import EDGE, KSG, Labels, __version__, assess, mutual_information
 from mitools.cli import main
 from mitools.distributions import ClassCorrelation
 from mitools.tasks import SUITES, suite
@@ -147,14 +147,14 @@ def test_warnings_are_one_line_too(folder):
 def test_compare_shows_each_estimator_and_draws_them(folder, here):
     command = ["compare", "data.csv", "--x", "x", "--y", "y", "--permutations", "5"]
     chosen = ["--estimators", "ksg:k=3,variant=2,copula,geometric"]
-    result = mitools(folder, *command, *chosen, "--plot", "compared.png")
+    result = mitools(folder, *command, *chosen, "--plot", "new/compared.png")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     value = mutual_information(X, Y, estimator=KSG(k=3, variant=2)).value
     assert lines[1].split()[:3] == ["KSG(k=3,", "variant=2)", f"{value:.3f}"]
     assert lines[2].startswith("GaussianCopula()")
     assert lines[3].endswith("(gmi, not nats)")
-    assert (folder / "compared.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "new" / "compared.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads(here(*command, *chosen, "--json")[1])
     assert record["answers"][0]["estimate"]["nats"] == pytest.approx(value, abs=1e-12)
 
@@ -256,3 +256,16 @@ def test_the_first_row_is_what_is_said_of_it(folder, here):
     assert (code, json.loads(out)["n_samples"], err) == (0, 300, "")
     code, out, err = here(*command, "--header")
     assert (code, json.loads(out)["n_samples"], err) == (0, 299, "")
+
+
+def test_text_is_a_label_to_estimators_of_labels(folder, here):
+    words = np.where(X[:, 0] > 0, "up", "down")
+    pd.DataFrame({"y": Y[:, 0], "word": words}).to_csv(folder / "words.csv", index=False)
+    command = ["words.csv", "--x", "y", "--y", "word", "--json"]
+    expected = mutual_information(Y, (words == "up").astype(int), estimator=Labels()).value
+    code, out, err = here("estimate", *command, "--estimator", "labels")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["nats"] == pytest.approx(expected, abs=1e-12)
+    code, out, err = here("estimate", *command)
+    assert code == 2
+    assert "take it for labels with --estimator labels" in err

@@ -133,3 +133,13 @@ def test_refusals():
         Mixed(k=0)
     with pytest.raises(ValueError, match="at least 5 samples"):
         Mixed(k=4).estimate([1, 2, 3], [1, 2, 3])
+
+
+@pytest.mark.parametrize("atoms", ["apart", "among"])
+def test_permuted_estimates_are_fresh_ones(atoms):
+    rng = np.random.default_rng(8)
+    x = np.maximum(rng.normal(size=(80, 2)), 0)
+    orders = np.array([rng.permutation(80) for _ in range(4)])
+    for y in (x[:, :1] + rng.normal(size=(80, 1)), rng.integers(4, size=(80, 1)) * 1.0):
+        expected = [Mixed(atoms=atoms)._estimate(x, y[order])[0] for order in orders]
+        assert Mixed(atoms=atoms)._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import pytest
 
-from mitools import neighbors
+from mitools import _tiling
 from mitools.messages import MissingExtraError
 from mitools.neighbors import (
     Automatic,
@@ -33,11 +33,11 @@ DIMENSIONS = [(1, 1), (1, 3), (3, 3), (9, 4), (40, 30)]
 
 
 def searches(x, y, metric):
-    found = [BruteForce(), KDTree(), Automatic()]
+    found = [BruteForce(), KDTree(), Automatic(), Tiles()]
     if metric == "max" and x.shape[1] == y.shape[1] == 1:
         found.append(Strips())
-    if metric == "l2":
-        found += [Tiles(), Faiss()] if HAS_FAISS else [Tiles()]
+    if metric == "l2" and HAS_FAISS:
+        found.append(Faiss())
     return found
 
 
@@ -104,10 +104,10 @@ def test_twin_in_very_many_dimensions():
 
 def test_strips_cross_many_strips():
     rng = np.random.default_rng(3)
-    x, y = rng.standard_cauchy((2, 4000, 1))
+    x, y = rng.standard_cauchy((2, 4300, 1))
     for pair in [(x, y), (x, x**2), (np.sign(x) + 1e-9 * y, y), (np.round(x), np.round(y))]:
-        query = Query(4, 1, "max")
-        assert equal(Strips().counts(*pair, query), KDTree().counts(*pair, query))
+        for query in (Query(4, 1, "max"), Query(4, 2, "max"), Query(7, 1, "max")):
+            assert equal(Strips().counts(*pair, query), KDTree().counts(*pair, query))
 
 
 def test_same_counts_at_any_number_of_threads():
@@ -121,7 +121,9 @@ def test_same_counts_at_any_number_of_threads():
             results.append(
                 KDTree().counts(x, y, Query(4, 1, "max"))
                 + Strips().counts(x[:, :1], y[:, :1], Query(4, 1, "max"))
+                + Strips().counts(x[:, :1], y[:, :1], Query(4, 2, "max"))
                 + Tiles().counts(*wide, Query(4, 2, "l2"))
+                + Tiles().counts(*wide, Query(4, 1, "max"))
                 + BruteForce().counts(*wide, Query(4, 2, "max"))
             )
     finally:
@@ -133,9 +135,34 @@ def test_tiles_of_a_few_rows(monkeypatch):
     x, y = data("heavy", 333, (12, 15))
     query = Query(4, 1, "l2")
     expected = BruteForce().counts(x, y, query)
-    monkeypatch.setattr(neighbors, "TILE_SIZE", 1)
-    monkeypatch.setattr(neighbors, "TILE_ROWS", 7)
+    monkeypatch.setattr(_tiling, "TILE_SIZE", 1)
+    monkeypatch.setattr(_tiling, "TILE_ROWS", 7)
     assert equal(Tiles().counts(x, y, query), expected)
+    monkeypatch.setattr(_tiling, "LARGEST_TILE", 1)
+    assert equal(Tiles().counts(x, y, query), expected)
+
+
+@pytest.mark.parametrize("metric", ["max", "l2"])
+def test_many_neighbours_of_few_and_of_many_points(metric):
+    for n, k in [(70, 65), (500, 16), (500, 17), (500, 80)]:
+        for dimensions in [(1, 1), (3, 2)]:
+            x, y = data("heavy", n, dimensions)
+            for variant in (1, 2):
+                query = Query(k, variant, metric)
+                expected = BruteForce().counts(x, y, query)
+                for search in searches(x, y, metric):
+                    assert equal(search.counts(x, y, query), expected), (search, n, k)
+
+
+def test_the_tally_is_that_of_the_counts():
+    for dimensions in [(1, 1), (2, 3), (12, 12)]:
+        x, y = data("dependent", 300, dimensions)
+        for metric in ("max", "l2"):
+            for search in searches(x, y, metric):
+                for variant in (1, 2):
+                    query = Query(3, variant, metric)
+                    expected = np.bincount(np.concatenate(search.counts(x, y, query)))
+                    assert np.array_equal(search.tally(x, y, query), expected), search
 
 
 def test_inputs_untouched():
@@ -147,11 +174,11 @@ def test_inputs_untouched():
     assert equal((x, y), copies)
 
 
-@pytest.mark.parametrize("search", [Faiss(), Tiles()])
-def test_euclidean_searches_refuse_the_max_norm(search):
+@pytest.mark.parametrize("ask", [Faiss().counts, Faiss().tally])
+def test_euclidean_searches_refuse_the_max_norm(ask):
     x, y = data("dependent", 20, (3, 3))
     with pytest.raises(ValueError, match=r"cannot search with metric='max', only with 'l2'"):
-        search.counts(x, y, Query(3, 1, "max"))
+        ask(x, y, Query(3, 1, "max"))
 
 
 def test_strips_refuse_more_than_one_feature():
@@ -189,8 +216,8 @@ for d in (1, 4):
     x[:, 0] = 0
     for metric in ("max", "l2"):
         for variant in (1, 2):
-            found = [KDTree(), BruteForce()]
-            found += [Tiles()] if metric == "l2" else [Strips()] if d == 1 else []
+            found = [KDTree(), BruteForce(), Tiles()]
+            found += [Strips()] if metric == "max" and d == 1 else []
             want = [s.counts(x, y, Query(3, variant, metric)) for s in found]
             for counts in want:
                 assert np.array_equal(counts, want[0])

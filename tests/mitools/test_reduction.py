@@ -1,10 +1,12 @@
 """Reductions: what they compute, and that they see one side only."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA as OraclePCA
 
-from mitools import KSG, PCA, RandomProjection, Reduced, mutual_information
+from mitools import KSG, PCA, Pooling, RandomProjection, Reduced, mutual_information
 from mitools.distributions import Gaussian
 
 
@@ -65,7 +67,7 @@ def test_projections_are_fixed_by_their_seed_and_keep_distances_on_average():
     assert np.array_equal(RandomProjection(500).reduce(x), x)
 
 
-@pytest.mark.parametrize("reduction", [PCA(2), RandomProjection(2)], ids=repr)
+@pytest.mark.parametrize("reduction", [PCA(2), RandomProjection(2), Pooling(3)], ids=repr)
 def test_reduced_is_the_estimator_on_reduced_sides(reduction):
     x, y = wide(100, 30, seed=1), wide(100, 20, seed=2)
     whole = Reduced(KSG(), reduction).estimate(x, y)
@@ -136,3 +138,51 @@ def test_pca_has_a_unit_however_large_or_small_the_numbers(exponent, shape):
     x = wide(*shape, rank=3)
     scores = PCA(2).reduce(np.ldexp(x, exponent))
     assert np.allclose(np.ldexp(scores, -exponent), PCA(2).reduce(x), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("d", "count"), [(12, 3), (10, 3), (7, 7), (5, 9), (1, 1)])
+def test_pooling_is_the_mean_of_runs_as_equal_as_can_be(d, count):
+    x = np.random.default_rng(0).normal(size=(20, d))
+    pooled = Pooling(count).reduce(x)
+    cuts = [i * d // count for i in range(count + 1)] if count < d else range(d + 1)
+    naive = [x[:, a:b].mean(axis=1) for a, b in pairwise(cuts)]
+    assert np.allclose(pooled, np.column_stack(naive), atol=1e-15)
+    assert max(np.diff(cuts)) - min(np.diff(cuts)) <= 1
+
+
+def test_pooling_of_images_averages_windows():
+    images = np.random.default_rng(0).normal(size=(9, 3, 8, 6))
+    shape = (3, 8, 6)
+    assert np.allclose(Pooling((3, 1, 1), shape).reduce(images), images.mean(axis=(2, 3)))
+    assert np.allclose(Pooling(3).reduce(images), images.mean(axis=(2, 3)))  # the same runs
+    over_channels = Pooling((1, 8, 6), shape).reduce(images)
+    assert np.allclose(over_channels, images.mean(axis=1).reshape(9, -1))
+    quarters = images.reshape(9, 3, 2, 4, 2, 3).mean(axis=(3, 5)).reshape(9, -1)
+    assert np.allclose(Pooling((3, 2, 2), shape).reduce(images), quarters)
+    assert np.array_equal(Pooling((9, 9, 9), shape).reduce(images), images.reshape(9, -1))
+
+
+def test_pooling_finds_what_a_channel_shares():
+    truth = Gaussian((0.9,))
+    x, y = truth.sample(1000, seed=0)
+    rng = np.random.default_rng(1)
+    wide = (x[:, :, None] + rng.normal(size=(1000, 2, 40)) * [[[1.0], [50.0]]]).reshape(1000, -1)
+    pooled = Reduced(KSG(), Pooling(2), Pooling(1)).estimate(wide, y).value
+    first = Reduced(KSG(), Pooling((1, 1), shape=(2, 40)), Pooling(1)).estimate(wide, y).value
+    assert pooled > 0.5 > 0.2 > first  # the loud channel drowns the other in one mean
+
+
+def test_bad_poolings_are_refused():
+    with pytest.raises(ValueError, match=r"takes samples of 12 columns, got 5. Give the other"):
+        Pooling((1, 1), shape=(3, 4)).reduce(np.ones((2, 5)))
+    with pytest.raises(ValueError, match="one number for each of the 2 axes of `shape`, got"):
+        Pooling((1, 1, 1), shape=(3, 4))
+    with pytest.raises(ValueError, match=r"`n_components` must be a tuple such as \(64, 2, 2\)"):
+        Pooling(3, shape=(3, 4))
+    with pytest.raises(ValueError, match="`shape` must be a tuple"):
+        Pooling((3,), shape=[3])
+    with pytest.raises(ValueError, match="`shape` must be a whole number of at least 1, got 0"):
+        Pooling((3, 1), shape=(3, 0))
+    for wrong in (0, 2.5, (2, 2)):
+        with pytest.raises(ValueError, match="`n_components` must be a whole number of at least"):
+            Pooling(wrong)

@@ -3,7 +3,7 @@
 import pytest
 
 import mitools
-from mitools import EDGE, KSG, PCA, RandomProjection, Reduced, parse_estimator
+from mitools import CCA, EDGE, KSG, PCA, Pooling, RandomProjection, Reduced, parse_estimator
 from mitools.registry import ESTIMATORS
 
 KNOWN = {
@@ -22,6 +22,10 @@ KNOWN = {
     "ksg:k=3+pca:4": Reduced(KSG(k=3), PCA(4)),
     "edge:semirobust+pca:2": Reduced(EDGE.semirobust(), PCA(2)),
     "edge+random:6,seed=1": Reduced(EDGE(), RandomProjection(6, seed=1)),
+    "ksg+cca:2": Reduced(KSG(), CCA(2)),
+    "edge:seed=1+cca:1,seed=3": Reduced(EDGE(seed=1), CCA(1, seed=3)),
+    "ksg+pool:16": Reduced(KSG(), Pooling(16)),
+    "ksg+pool:64x1x1,shape=64x8x8": Reduced(KSG(), Pooling((64, 1, 1), shape=(64, 8, 8))),
     "edge+random:n_components=6": Reduced(EDGE(), RandomProjection(6)),
     "auto": mitools.Auto(),
     "auto:seed=3": mitools.Auto(seed=3),
@@ -57,6 +61,9 @@ def test_text_becomes_the_estimator(text):
         ("edge:semirobust=3", "is not a usable setting"),
         ("ksg+pcb:4", "No reduction named 'pcb'. Did you mean 'pca'"),
         ("ksg+pca", "must say how many components to keep, such as 'pca:4'"),
+        ("ksg+cca", "must say how many components to keep, such as 'cca:4'"),
+        ("ksg+pool:2x2", "'pool:2x2' is not a usable setting: `n_components` must be a whole"),
+        ("ksg+pca:2x2", "'pca:2x2' is not a usable setting: `n_components` must be a whole"),
         ("ksg+pca:0", "`n_components` must be a whole number of at least 1"),
         ("ksg+random:3,sed=1", "No setting of random named 'sed'. Did you mean 'seed'"),
     ],

@@ -130,6 +130,42 @@ def test_labelled_counts_add_up():
     assert empty.n_samples == 0
 
 
+@pytest.mark.parametrize("kind", ["integers", "text", "floats", "booleans"])
+def test_labelled_counts_are_stored_without_pickles(kind, tmp_path):
+    labels = {
+        "integers": LABELS,
+        "text": np.array(["a", "b/0", "ü"])[LABELS],
+        "floats": LABELS * 2.0,
+        "booleans": LABELS > 0,
+    }[kind]
+    state = LabelledCounts.fit_hash(X[:900], Y[:900], labels[:900], FAST).update(X, Y, labels)
+    state.to_npz(tmp_path / "counts.npz")
+    read = LabelledCounts.from_npz(tmp_path / "counts.npz")
+    assert list(read.states) == list(state.states)
+    assert [type(label) for label in read.states] == [type(label) for label in state.states]
+    assert read.finalize() == state.finalize()
+    again = read.update(X, Y, labels)
+    assert again.merge(state).n_samples == 3 * N
+    with np.load(tmp_path / "counts.npz", allow_pickle=False) as file:
+        assert not any(file[name].dtype.hasobject for name in file.files)
+
+
+def test_labelled_counts_of_other_files_are_refused(tmp_path):
+    state = LabelledCounts.fit_hash(X[:900], Y[:900], LABELS[:900], FAST)
+    state.to_npz(tmp_path / "labelled.npz")
+    FAST.fit_hash(X[:900], Y[:900]).to_npz(tmp_path / "plain.npz")
+    with pytest.raises(ValueError, match=r"use `LabelledCounts.from_npz`"):
+        CountState.from_npz(tmp_path / "labelled.npz")
+    with pytest.raises(
+        ValueError, match=r"no file of `LabelledCounts.to_npz`: it holds no 'labels'"
+    ):
+        LabelledCounts.from_npz(tmp_path / "plain.npz")
+    with pytest.raises(TypeError, match="takes other LabelledCounts, got int"):
+        state.merge(3)
+    with pytest.raises(TypeError, match=r"fit into a file, got \(1, 2\)"):
+        LabelledCounts({(1, 2): state.states[0]}).to_npz(tmp_path / "tuples.npz")
+
+
 def test_counts_are_stored_and_go_on(tmp_path):
     empty = fit_sample((X[:1000], Y[:1000]), FAST)
     seen = []
@@ -177,6 +213,9 @@ def test_errors_say_where():
     ("chunks", "options", "kind", "message"),
     [
         ([], {}, ValueError, "no chunks with rows"),
+        (None, {}, TypeError, "`chunks` must be ArrayChunks, .* got NoneType"),
+        (3, {}, TypeError, "an iterable of pairs .* got int"),
+        (pairs([]), {"sample": "all"}, ValueError, "`sample` must be a whole number, got 'all'"),
         ([X], {}, TypeError, r"a pair \(x, y\) or a triple"),
         (pairs([]), {"sample": 2}, ValueError, "`sample` must be at least 4 rows, got 2"),
         (pairs([]), {"estimator": "edge"}, TypeError, r"must be an EDGE\(\), got 'edge'"),

@@ -220,3 +220,10 @@ def test_parquet_without_pyarrow_says_how_to_add_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r'pip install "robustsplit\[parquet\]"'):
         read_table(tmp_path / "a.parquet")
+
+
+def test_names_that_occur_twice_are_warned_of(tmp_path):
+    (tmp_path / "a.csv").write_text("x,x,y\n1,2,3\n4,5,6\n")
+    with pytest.warns(UserWarning, match=r"more than one column is called 'x'; .* 'x\.1' here"):
+        table = read_table(tmp_path / "a.csv")
+    assert table.names == ["x", "x.1", "y"]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mitools import EDGE, KSG, PCA, Reduced, mutual_information
+from mitools import CCA, EDGE, KSG, PCA, Reduced, mutual_information
 from robustsplit.analysis import connectivity
 from robustsplit.analysis.connectivity import within_classes
 from robustsplit.attacks import FGSM
@@ -168,6 +168,25 @@ def test_the_reduction_is_fitted_once_per_layer(monkeypatch):
     options = {**QUICK, "estimator": Reduced(KSG(k=3), PCA(2))}
     connectivity(small_cnn(classes=4, width=4), images(), ["conv5", "fc1", "fc2"], **options)
     assert len(calls) == 3
+
+
+def test_the_interval_is_that_of_the_estimate():
+    """One layer is a function of the other: an interval of I would have no upper end."""
+    rng = np.random.default_rng(0)
+    parent, labels = rng.normal(size=(600, 2)), rng.integers(2, size=600)
+    found = profile(parent, np.tanh(parent @ [[2.0, 1.0], [-1.0, 1.0]]), labels, n_halves=20)
+    low, high = found.interval
+    assert found.rho - low == pytest.approx(high - found.rho)
+    assert 0 < high - low < 0.5 and high < found.ceiling
+
+
+def test_canonical_directions_see_both_layers_within_each_class():
+    rng = np.random.default_rng(0)
+    signal, labels = rng.normal(size=(400, 1)), rng.integers(2, size=400)
+    parent, child = (np.c_[rng.normal(size=(400, 5)), signal] for _ in range(2))
+    found = profile(parent, child, labels, estimator=Reduced(KSG(), CCA(1)))
+    alone = profile(parent, child, labels, estimator=Reduced(KSG(), PCA(1)))
+    assert found.rho > 1 > 0.2 > alone.rho
 
 
 def test_above_the_memory_budget_layers_are_sketched_and_it_says_so():

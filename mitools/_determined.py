@@ -1,0 +1,122 @@
+"""Columns of one side that the other side determines: where they are continuous, I is infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools.base import Matrix
+
+__all__ = ["column_names", "determined"]
+
+#: A column is continuous here if this share of its values, or more, occurs once.
+ALONE = 0.25
+
+#: Columns of this many samples or fewer have the same order by chance too easily.
+FEWEST = 20
+
+#: A residual with this share of the variance, or less, is rounding.
+ROUNDING = 1e-12
+
+#: Samples for the linear fit: the whole is not needed to see that there is no residual.
+FITTED = 2_000
+
+
+def determined(
+    x: Matrix, y: Matrix, x_names: Sequence[str], y_names: Sequence[str]
+) -> tuple[str, ...]:
+    """Return a sentence for each kind of continuous column that the other side determines.
+
+    Seen are equal columns, columns that are monotone functions of one another (their ranks agree),
+    and columns that are linear functions of the other side. Other functions show in how the
+    estimate grows with the sample.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+        x_names: What the columns of x are called, as `column_names`.
+        y_names: The same for y.
+    """
+    left, right = _continuous(x), _continuous(y)
+    if len(x) <= FEWEST or not len(left) or not len(right):
+        return ()
+    pair = _same_order(x, y, left, right)
+    if pair is not None:
+        i, j = pair
+        equal = np.array_equal(x[:, i], y[:, j])
+        return (
+            f"{x_names[i]} of `x` and c{y_names[j][1:]} of `y` are "
+            + ("equal" if equal else "monotone functions of each other")
+            + ": I is infinite for continuous columns, and the value only tells n. Drop one of "
+            "them, or take a side that is measured with noise.",
+        )
+    for one, other, columns, names, sides in (
+        (x, y, right, y_names, "yx"),
+        (y, x, left, x_names, "xy"),
+    ):
+        found = _linear(one, other[:, columns])
+        if found is not None:
+            return (
+                f"{names[columns[found]]} of `{sides[0]}` is a linear function of `{sides[1]}`: I "
+                "is infinite for continuous columns, and the value only tells n.",
+            )
+    return ()
+
+
+def column_names(data: Any, width: int) -> list[str]:
+    """Return what to call the columns of what was passed: a data frame's names, or numbers."""
+    names = getattr(data, "columns", None)
+    if names is not None and len(names) == width:
+        return [f"Column {str(name)!r}" for name in names]
+    return [f"Column {i}" for i in range(width)]
+
+
+def _continuous(side: Matrix) -> NDArray[np.int64]:
+    ordered = np.sort(side, axis=0)
+    new = np.ones(side.shape, dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    alone = new.copy()
+    alone[:-1] &= new[1:]
+    return np.flatnonzero(alone.mean(axis=0) >= ALONE)
+
+
+def _same_order(
+    x: Matrix, y: Matrix, left: NDArray[np.int64], right: NDArray[np.int64]
+) -> tuple[int, int] | None:
+    """Return a column of each side with the same ranks, or with opposite ones."""
+    known = {_ranks(x[:, i]).tobytes(): int(i) for i in left}
+    for j in right:
+        for column in (y[:, j], -y[:, j]):
+            i = known.get(_ranks(column).tobytes())
+            if i is not None:
+                return i, int(j)
+    return None
+
+
+def _ranks(column: Matrix) -> NDArray[np.int64]:
+    """Return the place of each value among the distinct ones; equal values have one place."""
+    return np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _linear(side: Matrix, columns: Matrix) -> int | None:
+    """Return the first column that the other side gives without a residual."""
+    n = min(len(side), max(FITTED, 4 * side.shape[1]))
+    if 2 * side.shape[1] >= n:
+        return None  # so many columns give any other
+    side, columns = side[:n], columns[:n]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        side = side - side.mean(axis=0)
+        side = side / np.maximum(np.abs(side).max(axis=0), np.finfo(float).tiny)
+        columns = columns - columns.mean(axis=0)
+        columns = columns / np.maximum(np.abs(columns).max(axis=0), np.finfo(float).tiny)
+    if not (np.isfinite(side).all() and np.isfinite(columns).all()):
+        return None  # beyond float64
+    q, r = np.linalg.qr(side)
+    kept = np.abs(np.diag(r)) > 1e-10 * np.abs(np.diag(r)).max(initial=0.0)
+    residual = columns - q[:, kept] @ (q[:, kept].T @ columns)
+    left = (residual**2).sum(axis=0) / (columns**2).sum(axis=0)
+    found = np.flatnonzero(left <= ROUNDING)
+    return int(found[0]) if len(found) else None

@@ -1,0 +1,84 @@
+"""One feature a side, max norm, whole: both counts of every row, for few points or re-pairings.
+
+What `mitools.neighbors` does step by step in several threads is one compiled call here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mitools._kernels.blocks import block_radii
+from mitools._kernels.margins import Margin, index, place_counts
+from mitools._kernels.strips import Slots, count_shares, fill_slots, strip_length, strip_radii
+
+__all__ = ["few_counts", "permuted_excess"]
+
+Vector = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def few_counts(
+    x: Vector, y: Vector, order_x: Rows, order_y: Rows, k: int, variant: int
+) -> Rows:  # pragma: no cover - compiled
+    """Return the counts by place in each margin, shape (2, n), from columns and their argsorts.
+
+    For few points: nothing but arrays crosses over from Python, which would cost as much again.
+    """
+    return strip_counts(index(x, order_x), index(y, order_y), k, variant)
+
+
+@njit(cache=True, nogil=True)
+def strip_counts(
+    margin_x: Margin, margin_y: Margin, k: int, variant: int
+) -> Rows:  # pragma: no cover - compiled
+    """Return the counts by place in each margin, with shape (2, n): all steps in one call."""
+    n_samples = len(margin_x.ordered)
+    length = strip_length(n_samples, k)
+    n_strips = (n_samples + length - 1) // length
+    slots = Slots(np.empty(n_samples), np.empty(n_samples), np.empty((n_samples, 2), np.int32))
+    margins, sizes = (margin_x, margin_y), (length, n_samples)
+    found = np.empty(n_samples, np.int32), np.empty((1, n_strips), np.int64)
+    count_shares(0, 1, margins, sizes, found)
+    fill_slots(0, 1, margins, sizes, found, slots)
+    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
+    if variant == 1:
+        block_radii(0, n_strips, margin_x, slots, (k, length), radii)
+    else:
+        strip_radii(0, n_strips, margin_x, margin_y, slots, (k, length), radii)
+    place_counts(0, n_samples, margin_x, radii[0], counts[0])
+    place_counts(0, n_samples, margin_y, radii[1], counts[1])
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def permuted_excess(
+    first: int,
+    last: int,
+    margin_x: Margin,
+    margin_y: Margin,
+    permutations: Rows,
+    settings: tuple[int, int],
+    table: Vector,
+    totals: Vector,
+) -> None:  # pragma: no cover - compiled
+    """Fill ``totals[first:last]`` with the sum of ``table[counts]`` for each re-pairing of y.
+
+    The sorted margins stay; only the strips' contents change. `table` holds psi(m) - psi(k) at the
+    count that gives m.
+    """
+    k, variant = settings
+    n_samples = len(margin_x.ordered)
+    order, place = np.empty(n_samples, np.int64), np.empty(n_samples, np.int64)
+    for b in range(first, last):
+        for row in range(n_samples):
+            place[row] = margin_y.place[permutations[b, row]]
+            order[place[row]] = row
+        paired = Margin(margin_y.ordered, order, place, margin_y.starts, margin_y.scale)
+        counts = strip_counts(margin_x, paired, k, variant)
+        total = 0.0
+        for place_here in range(n_samples):
+            total += table[counts[0, place_here]] + table[counts[1, place_here]]
+        totals[b] = total

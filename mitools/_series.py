@@ -1,0 +1,150 @@
+r"""Rows that are not independent: copies, and the order of time with re-pairings that keep it.
+
+Shuffled rows lose their order, so the null of two slow series is too narrow, and independent ones
+are called dependent. Turning one side around a circle by a random number of rows keeps all
+neighbours but those at the seam. Cutting the turned side into runs of consecutive rows and
+permuting these gives more re-pairings, at the price of a seam for each run.
+
+Sources: Politis and Romano, "A circular block-resampling procedure for stationary data" (1992);
+Chatfield, "The Analysis of Time Series", section 2.7, for the lag-one correlation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools._arrays import Matrix, Part
+from mitools._preparation import row_keys, twin_rows
+from mitools.base import PER_SYMBOL, check_whole
+
+__all__ = ["check_blocks", "copied", "doubts", "likeness", "orders", "subset_order"]
+
+#: A side is not turned by less than this share of its rows, either way: it would be nearly itself.
+LEAST_TURN = 0.05
+
+#: Runs that subsets are drawn from, at least.
+RUNS = 20
+
+#: Lag-one correlations of both sides from which on rows are said to follow one another, and the
+#: same in standard deviations of those of unordered rows.
+ALIKE, CERTAIN = 0.3, 5.0
+
+#: From this share of repeated rows on they are spoken of, unless more than so many times as many
+#: rows repeat another on one side only.
+COPIED, TIES = 0.1, 1.1
+
+#: About so many columns of a side are looked at.
+COLUMNS = 64
+
+
+def check_blocks(blocks: int | None, parts: Sequence[Part]) -> None:
+    """Raise a ValueError unless every label has at least two rows for each block."""
+    if blocks is None:
+        return
+    check_whole("blocks", blocks)
+    fewest = min(len(part.x) for part in parts)
+    if 2 * blocks > fewest:
+        raise ValueError(
+            f"`blocks` must leave at least two rows to each, got {blocks} for {fewest} rows"
+            + (" of a label." if len(parts) > 1 else ".")
+            + " One block is the least, and turns the rows in a circle."
+        )
+
+
+def orders(
+    n: int, count: int, blocks: int | None, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return random orders of n rows, with shape (count, n).
+
+    Args:
+        n: How many rows.
+        count: How many orders.
+        blocks: None for every order alike; 1 for the rows turned in a circle; more for as many
+            runs of the turned rows, permuted.
+        generator: The source.
+    """
+    rows = np.arange(n)
+    if blocks is None:
+        return generator.permuted(np.tile(rows, (count, 1)), axis=1)
+    least = max(1, int(LEAST_TURN * n))
+    found = np.empty((count, n), np.int64)
+    for order in found:  # one after the other: in whatever batches they are asked for, the same
+        turned = np.roll(rows, -generator.integers(least, n - least + 1))
+        order[:] = _permuted_runs(turned, blocks, generator)
+    return found
+
+
+def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return an order of n rows whose first half is a random half of the rows, or of the runs."""
+    if blocks is None:
+        return generator.permutation(n)
+    return _permuted_runs(np.arange(n), min(max(blocks, RUNS), n), generator)
+
+
+def _permuted_runs(
+    order: NDArray[np.int64], blocks: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    runs = np.array_split(order, blocks)
+    return np.concatenate([runs[i] for i in generator.permutation(blocks)])
+
+
+def likeness(side: Matrix) -> float:
+    """Return the largest lag-one correlation of a column, or 0 if it may be chance."""
+    side = side[:, :: max(1, side.shape[1] // COLUMNS)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = side - side.mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        products = np.einsum("ij,ij->j", centred[1:], centred[:-1])
+        found = np.abs(products / np.einsum("ij,ij->j", centred, centred))
+    largest = float(np.nan_to_num(found, posinf=0.0).max())
+    return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
+
+
+def doubts(parts: Sequence[Part], blocks: int | None) -> tuple[str, ...]:
+    """Return what is to be said of rows that are not independent of each other."""
+    found = [_repeated(parts)]
+    if blocks is None:
+        found.append(_alike(parts))
+    return tuple(filter(None, found))
+
+
+def _alike(parts: Sequence[Part]) -> str:
+    alike = [(likeness(part.x), likeness(part.y)) for part in parts]
+    share = sum(part.share for part, both in zip(parts, alike, strict=True) if min(both) > 0)
+    if share < 0.5:
+        return ""
+    x, y = max(alike, key=min)
+    return (
+        f"Neighbouring rows are alike on both sides (lag-one correlations {x:.2f} and {y:.2f}): "
+        "shuffled pairings take the rows for independent. If their order is that of time, keep it "
+        "with `blocks=1`; of copies, keep one each; if rows are only sorted, nothing is amiss."
+    )
+
+
+def _repeated(parts: Sequence[Part]) -> str:
+    share = sum(part.share * copied(part.x, part.y) for part in parts)
+    if share < COPIED:
+        return ""
+    return (
+        f"{share:.0%} of the rows repeat another row on both sides at once, as in a bootstrap or "
+        "an oversampled class: copies are dependence to every estimator. Keep one of each."
+    )
+
+
+def copied(x: Matrix, y: Matrix) -> float:
+    """Return the share of rows whose twin on one side is their twin on the other as well.
+
+    It is 0 for sides of few distinct rows, and where twins on one side have others on the other:
+    those are ties, as of labels and rounded values.
+    """
+    twins = [twin_rows(side) for side in (x, y)]
+    if min(each.mean() for each in twins) < COPIED:
+        return 0.0
+    keys = np.column_stack([row_keys(side) for side in (x, y)])
+    counts = np.unique(keys, axis=0, return_counts=True)[1]
+    both = float(counts[counts > 1].sum() / len(x))
+    apart = max(each.mean() for each in twins) > TIES * both
+    return 0.0 if apart or len(counts) * PER_SYMBOL <= len(x) else both
