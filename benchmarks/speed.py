@@ -1,15 +1,20 @@
 """KSG and EDGE against their peers: the same data, one process, alternating calls, medians.
 
     python benchmarks/speed.py                # everything: about fifteen minutes
-    python benchmarks/speed.py --quick        # up to n = 10,000: about a minute
+    python benchmarks/speed.py --quick        # up to n = 10,000: about two minutes
     python benchmarks/speed.py --two-threads  # ours alone, one thread against two
 
-Prints a Markdown table and writes JSON with versions and machine. Peers of KSG: scikit-learn and
+Prints Markdown tables and writes JSON with versions and machine. Peers of KSG: scikit-learn and
 ennemi at 1+1 dimensions; above, the neighbour trees of scikit-learn used the way NPEET uses them
 (max norm), and a plain numpy KSG of Euclidean sides on whole distance matrices, which selects
-instead of sorting. The peer of EDGE with its ten members is ten calls of numpy's histogram2d. Each
-gives its value, so that a fast wrong answer shows. Times are CPU seconds for one thread, the least
-of several wall seconds for two, which a second process measures; compilation is timed apart.
+instead of sorting; NPEET and dit themselves where they are installed. dit counts the neighbour at
+the radius too, which is not eq. 8: it is shown, not raced. The peer of EDGE with its ten members
+is ten calls of numpy's histogram2d. Each gives its value, so that a fast wrong answer shows.
+
+Times are CPU seconds for one thread, the least of several wall seconds for two, which a second
+process measures; BLAS has one thread in both, so that the one-thread time is one. The memory of an
+estimate, beyond its data, and its first call, with nothing compiled and from the cache, are
+measured in processes of their own.
 """
 
 from __future__ import annotations
@@ -17,13 +22,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 TWO_THREADS = "--two-threads" in sys.argv
@@ -33,6 +38,7 @@ os.environ["NUMBA_NUM_THREADS"] = "2" if TWO_THREADS else "1"
 
 import numba  # noqa: E402
 import numpy as np  # noqa: E402
+from machine import environment, first_call_seconds, peak_memory  # noqa: E402
 from scipy.spatial.distance import cdist  # noqa: E402
 from scipy.special import digamma  # noqa: E402
 from sklearn.feature_selection import mutual_info_regression  # noqa: E402
@@ -43,23 +49,33 @@ from mitools.estimators.ksg import KSG  # noqa: E402
 
 #: (dimensions a side, n, repetitions, the slowest peers left out)
 CASES = [
-    (1, 1_000, 15, ()),
+    (1, 1_000, 51, ("numpy",)),
     (1, 10_000, 9, ("numpy",)),
-    (1, 100_000, 5, ("numpy",)),
-    (1, 1_000_000, 1, ("numpy",)),
-    (3, 1_000, 9, ()),
-    (3, 10_000, 5, ("numpy",)),
-    (3, 100_000, 1, ("numpy",)),
-    (10, 1_000, 9, ()),
-    (10, 10_000, 1, ()),
-    (50, 10_000, 1, ("trees",)),
-    (512, 1_000, 5, ("trees",)),
-    (512, 5_000, 1, ("trees",)),
+    (1, 100_000, 5, ("numpy", "npeet", "dit")),
+    (1, 1_000_000, 1, ("numpy", "npeet", "dit")),
+    (3, 1_000, 21, ()),
+    (3, 10_000, 7, ("numpy",)),
+    (3, 100_000, 1, ("numpy", "npeet", "dit")),
+    (10, 1_000, 15, ()),
+    (10, 10_000, 3, ()),
+    (50, 10_000, 1, ("trees", "npeet", "dit")),
+    (512, 1_000, 5, ("trees", "npeet", "dit")),
+    (512, 5_000, 1, ("trees", "npeet", "dit")),
 ]
 QUICK = 10_000
 
 #: The same of EDGE: (dimensions a side, n, repetitions).
 EDGE_CASES = [(1, 1_000, 15), (1, 10_000, 9), (1, 100_000, 5), (1, 1_000_000, 3)]
+
+#: Shown, but not raced: their value is another.
+NOT_RACED = ("dit",)
+
+#: Of the packages named in the JSON.
+PACKAGES = ("mitools", "numpy", "scipy", "numba", "scikit-learn", "ennemi", "npeet", "dit")
+
+#: (dimensions a side, n) whose first call and whose memory are measured.
+FIRST_CALLS = [(1, 1_000), (1, 10_000), (3, 10_000), (10, 1_000)]
+MEMORY = [(1, 10_000), (1, 1_000_000), (3, 10_000), (3, 100_000), (10, 10_000), (512, 5_000)]
 
 #: Bins a side of numpy's histograms.
 BINS = 32
@@ -101,11 +117,32 @@ def numpy_(x, y, k):
     return float(digamma(k) + digamma(len(x)) - total / len(x))
 
 
+def npeet_(x, y, k):
+    """KSG 1 of NPEET."""
+    from npeet import entropy_estimators
+
+    return float(entropy_estimators.mi(x, y, k=k, base=np.e))
+
+
+def dit_(x, y, k):
+    """The total correlation of two sides, by dit."""
+    from dit.inference import total_correlation_ksg
+
+    columns = list(range(x.shape[1] + y.shape[1]))
+    sides = [columns[: x.shape[1]], columns[x.shape[1] :]]
+    return float(total_correlation_ksg(np.hstack([x, y]), sides, k=k)) * np.log(2)
+
+
 def peers(d, left_out):
-    """Return the peers that take d features a side."""
+    """Return the peers that are installed and take d features a side."""
     known = {"scikit-learn": scikit_learn, "ennemi": ennemi_} if d == 1 else {}
-    known |= {"trees": trees, "numpy": numpy_}
-    return {name: call for name, call in known.items() if name not in left_out}
+    known |= {"trees": trees, "numpy": numpy_, "npeet": npeet_, "dit": dit_}
+    needed = {"ennemi", "npeet", "dit"}
+    return {
+        name: call
+        for name, call in known.items()
+        if name not in left_out and (name not in needed or find_spec(name))
+    }
 
 
 def data(d, n, seed=0):
@@ -159,12 +196,15 @@ def race(calls, repetitions, warm):
         call()
     seconds = {name: [] for name in calls}
     values = {}
+    shuffler = random.Random(0)
     for _ in range(repetitions):
-        for name, call in calls.items():
-            values[name], spent = timed(call, time.process_time)
+        # in any order: none always follows the one that leaves the caches full of its own
+        for name in shuffler.sample(list(calls), len(calls)):
+            values[name], spent = timed(calls[name], time.process_time)
             seconds[name].append(spent)
     medians = {name: statistics.median(spent) for name, spent in seconds.items()}
-    fastest = min((name for name in medians if name != "mitools"), key=medians.__getitem__)
+    raced = [name for name in medians if name not in ("mitools", *NOT_RACED)]
+    fastest = min(raced, key=medians.__getitem__)
     return {
         "repetitions": repetitions,
         "cpu_seconds": medians,
@@ -179,7 +219,7 @@ def measure_threads(case, k=4):
     d, n, repetitions = case[:3]
     x, y = data(d, n)
     seconds = {1: [], 2: []}
-    for _ in range(max(repetitions, 3)):
+    for _ in range(max(repetitions, 5)):
         for threads in (1, 2):
             numba.set_num_threads(threads)
             seconds[threads].append(
@@ -188,33 +228,6 @@ def measure_threads(case, k=4):
     one, two = (min(seconds[threads]) for threads in (1, 2))
     row = {"estimator": "KSG", "dimensions": d, "n": n}
     return row | {"wall_seconds": {"1": one, "2": two}, "speed_up": one / two}
-
-
-def environment():
-    """Return versions and machine."""
-    names = ["mitools", "numpy", "scipy", "numba", "scikit-learn", "ennemi"]
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return {
-        "python": platform.python_version(),
-        "packages": found,
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg(),
-    }
-
-
-def processor():
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def main():
@@ -226,13 +239,10 @@ def main():
     options = parser.parse_args()
     top = QUICK if options.quick else np.inf
     cases = [case for case in CASES if case[1] <= top]
-    first_calls = {
-        f"{d}+{d}": timed(lambda d=d: KSG().estimate(*data(d, 100)), time.perf_counter)[1]
-        for d in (1, 3, 10)
-    }
-    record = {"environment": environment(), "first_call_seconds": first_calls}
+    record = {"environment": environment(PACKAGES)}
     if options.two_threads:
         for d in (1, 3, 10):
+            KSG().estimate(*data(d, 1_000))
             KSG().estimate(*data(d, 5_000))
         record["rows"] = shown(measure_threads, cases)
     else:
@@ -241,10 +251,27 @@ def main():
         record["rows"] = shown(measure, cases)
         record["rows"] += shown(measure_edge, [case for case in EDGE_CASES if case[1] <= top])
         record["threads"] = in_two_threads(options.quick)
+        sys.stdout.write("\n| KSG | n | first call | from the cache |\n|---|---|---|---|\n")
+        record["first_calls"] = shown(measure_first_call, FIRST_CALLS)
+        sys.stdout.write("\n| KSG | n | data | memory beyond |\n|---|---|---|---|\n")
+        record["memory"] = shown(measure_memory, [case for case in MEMORY if case[1] <= top])
     name = "speed_threads.json" if options.two_threads else "speed.json"
     output = options.output or Path(__file__).with_name("results") / name
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def measure_first_call(case):
+    """Return one row: wall seconds of a first estimate, compiling and from the cache."""
+    d, n = case
+    return {"dimensions": d, "n": n, "first_call_seconds": first_call_seconds(d, n)}
+
+
+def measure_memory(case):
+    """Return one row: megabytes of the data, and of an estimate beyond them."""
+    d, n = case
+    megabytes = {"data": 2 * 8 * d * n / 2**20, "beyond": peak_memory(d, n)}
+    return {"dimensions": d, "n": n, "megabytes": megabytes}
 
 
 def in_two_threads(quick):
@@ -271,7 +298,14 @@ def shown(function, cases):
 
 def line(row):
     """Return one row as a line of a Markdown table."""
-    head = f"| {row['estimator']} | {row['dimensions']}+{row['dimensions']} | {row['n']:,} |"
+    head = f"| {row['dimensions']}+{row['dimensions']} | {row['n']:,} |"
+    if "first_call_seconds" in row:
+        cold, cached = row["first_call_seconds"].values()
+        return f"{head} {clock(cold)} | {clock(cached)} |"
+    if "megabytes" in row:
+        size, beyond = row["megabytes"].values()
+        return f"{head} {size:.3g} MB | {'not known' if beyond is None else f'{beyond:.3g} MB'} |"
+    head = f"| {row['estimator']} {head}"
     if "speed_up" in row:
         one, two = row["wall_seconds"].values()
         return f"{head} {clock(one)} | {clock(two)} | {row['speed_up']:.2f} |"

@@ -15,7 +15,6 @@ __all__ = [
     "has_repeats",
     "standardized",
     "twin_rows",
-    "usable_columns",
     "varying_columns",
 ]
 
@@ -76,26 +75,6 @@ def varying_columns(side: Matrix) -> NDArray[np.bool_]:
     varies: NDArray[np.bool_] = least < largest
     varies[0] |= not varies.any()
     return varies
-
-
-def usable_columns(side: Matrix) -> Matrix:
-    """Return the columns that vary, times powers of two if squares of any would leave float64.
-
-    The first column is left of a side that is constant.
-    """
-    least, largest = extremes(side)
-    varies = least < largest
-    if not varies.all():
-        varies[0] |= not varies.any()
-        side, least, largest = (
-            np.ascontiguousarray(side[:, varies]),
-            least[varies],
-            largest[varies],
-        )
-    largest = np.maximum(-least, largest)
-    if SAFE_LOW < largest.min() <= largest.max() < SAFE_HIGH or largest.max() == 0:
-        return side
-    return np.asarray(np.ldexp(side, -np.frexp(largest)[1]))
 
 
 def has_repeats(side: Matrix) -> bool:

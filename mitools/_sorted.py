@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.blocks import block_radii
-from mitools._kernels.features import few_counts
+from mitools._kernels.features import block_counts, rectangle_counts
 from mitools._kernels.margins import index, place_counts
 from mitools._kernels.strips import Slots, count_shares, fill_slots, strip_length, strip_radii
 from mitools._threads import POINTS_PER_THREAD, both, over_points, thread_count
@@ -39,7 +39,8 @@ def place_ordered(
     """
     n_samples = len(x)
     if n_samples <= 2 * POINTS_PER_THREAD:
-        return few_counts(x[:, 0], y[:, 0], *orders, k, variant)
+        whole = block_counts if variant == 1 else rectangle_counts
+        return whole(index(x[:, 0], orders[0]), index(y[:, 0], orders[1]), k)
     margins = both(
         lambda side: index(side[0][:, 0], side[1]), (x, orders[0]), (y, orders[1]), n_samples // 8
     )

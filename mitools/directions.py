@@ -9,7 +9,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["CanonicalDirections", "random_directions"]
+from mitools._preparation import SAFE_HIGH, SAFE_LOW
+
+__all__ = ["CanonicalDirections", "random_directions", "usable_columns"]
 
 Matrix = NDArray[np.float64]
 
@@ -65,14 +67,14 @@ class CanonicalDirections:
         return cls(to_x @ (left * sign), to_y @ (right * sign), significant)
 
 
-def random_directions(rows: Matrix, count: int, seed: int) -> Matrix:
-    """Return Gaussian directions, shape (d, count), on columns in units of their own spread.
+def random_directions(rows: Matrix, count: int, seed: int, spread: Matrix | None = None) -> Matrix:
+    """Return Gaussian directions, shape (d, count), on columns in units of their own `spread`.
 
     The directions depend on the width and the seed alone, so that two sides of one width share
     them and swapping the sides changes nothing.
     """
     width = rows.shape[1]
-    scaling = 1 / (_spread_of(rows) * np.sqrt(width))
+    scaling = 1 / ((_spread_of(rows) if spread is None else spread) * np.sqrt(width))
     out: Matrix = _normal(seed, width, count) * scaling[:, None]
     return out
 
@@ -85,30 +87,61 @@ def _normal(seed: int, width: int, count: int) -> Matrix:
     return numbers
 
 
+def usable_columns(rows: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the columns that vary, and the standard deviation of each.
+
+    They are multiplied by powers of two if squares of any would leave float64. The first column is
+    left of a side that is constant.
+    """
+    least, largest, total, squares = _moments(rows)
+    varies = least < largest
+    if not varies.all():
+        varies[0] |= not varies.any()
+        rows = np.ascontiguousarray(rows[:, varies])
+        least, largest = least[varies], largest[varies]
+        total, squares = total[varies], squares[varies]
+    largest = np.maximum(-least, largest)
+    if SAFE_LOW < largest.min() <= largest.max() < SAFE_HIGH or largest.max() == 0:
+        return rows, _spread(total, squares, len(rows))
+    rows = np.ldexp(rows, -np.frexp(largest)[1])
+    return rows, _spread_of(rows)
+
+
 def _spread_of(rows: Matrix) -> Matrix:
     """Return each column's standard deviation, and infinity for constant columns.
 
     All rows count: a sample of them would miss columns that are seldom other than 0.
     """
-    n = len(rows)
-    total, squares = _moments(rows)
+    _, _, total, squares = _moments(rows)
+    return _spread(total, squares, len(rows))
+
+
+def _spread(total: Matrix, squares: Matrix, n: int) -> Matrix:
     mean = total / n
-    variance = squares / n - mean * mean
-    # What rounding leaves of a column that hardly varies about its mean is no spread.
-    certain = variance > squares / n * 1e-12
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = squares / n - mean * mean
+        # What rounding leaves of a column that hardly varies about its mean is no spread.
+        certain = variance > squares / n * 1e-12
     return np.where(certain, np.sqrt(np.maximum(variance, 0)), np.inf)
 
 
 @njit(cache=True, nogil=True)
-def _moments(rows: Matrix) -> tuple[Matrix, Matrix]:  # pragma: no cover - compiled
-    """Return each column's sum and sum of squares, from its first value, in one pass."""
+def _moments(rows: Matrix) -> tuple[Matrix, ...]:  # pragma: no cover - compiled
+    """Return each column's extremes, and its sum and sum of squares about its first value.
+
+    One pass for all of them: on wide data, each takes as long as reading the memory.
+    """
+    least, largest = rows[0].copy(), rows[0].copy()
     total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
     for i in range(len(rows)):
         for j in range(rows.shape[1]):
-            moved = rows[i, j] - rows[0, j]
+            value = rows[i, j]
+            least[j] = value if value < least[j] else least[j]
+            largest[j] = value if value > largest[j] else largest[j]
+            moved = value - rows[0, j]
             total[j] += moved
             squares[j] += moved * moved
-    return total, squares
+    return least, largest, total, squares
 
 
 def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:

@@ -40,7 +40,7 @@ ALL_DISTANCES = 1024
 
 #: Where tiles beat trees: from this many joint columns on, up to so many samples. Measured.
 TILES = {
-    "max": ((6, 1_000), (8, 4_000), (10, 10_000), (14, 30_000), (20, 200_000), (30, np.inf)),
+    "max": ((8, 1_500), (10, 10_000), (14, 30_000), (20, 200_000), (30, np.inf)),
     "l2": ((6, 3_000), (8, 12_000), (10, 30_000), (14, 100_000), (20, np.inf)),
 }
 

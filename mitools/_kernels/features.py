@@ -10,31 +10,49 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mitools._kernels.blocks import block_radii
-from mitools._kernels.margins import Margin, index, place_counts
+from mitools._kernels.margins import Margin, place_counts
 from mitools._kernels.strips import Slots, count_shares, fill_slots, strip_length, strip_radii
 
-__all__ = ["few_counts", "permuted_excess"]
+__all__ = ["block_counts", "permuted_excess", "rectangle_counts"]
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
-def few_counts(
-    x: Vector, y: Vector, order_x: Rows, order_y: Rows, k: int, variant: int
+def block_counts(
+    margin_x: Margin, margin_y: Margin, k: int
 ) -> Rows:  # pragma: no cover - compiled
-    """Return the counts by place in each margin, shape (2, n), from columns and their argsorts.
-
-    For few points: nothing but arrays crosses over from Python, which would cost as much again.
-    """
-    return strip_counts(index(x, order_x), index(y, order_y), k, variant)
+    """Return the counts of KSG 1 by place in each margin, with shape (2, n)."""
+    slots, length = laid_out(margin_x, margin_y, k)
+    n_samples = len(slots.x)
+    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
+    block_radii(0, (n_samples + length - 1) // length, margin_x, slots, (k, length), radii)
+    place_counts(0, n_samples, margin_x, radii[0], counts[0])
+    place_counts(0, n_samples, margin_y, radii[1], counts[1])
+    return counts
 
 
 @njit(cache=True, nogil=True)
-def strip_counts(
-    margin_x: Margin, margin_y: Margin, k: int, variant: int
+def rectangle_counts(
+    margin_x: Margin, margin_y: Margin, k: int
 ) -> Rows:  # pragma: no cover - compiled
-    """Return the counts by place in each margin, with shape (2, n): all steps in one call."""
+    """Return the counts of KSG 2 by place in each margin, with shape (2, n)."""
+    slots, length = laid_out(margin_x, margin_y, k)
+    n_samples = len(slots.x)
+    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
+    n_strips = (n_samples + length - 1) // length
+    strip_radii(0, n_strips, margin_x, margin_y, slots, (k, length), radii)
+    place_counts(0, n_samples, margin_x, radii[0], counts[0])
+    place_counts(0, n_samples, margin_y, radii[1], counts[1])
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def laid_out(
+    margin_x: Margin, margin_y: Margin, k: int
+) -> tuple[Slots, int]:  # pragma: no cover - compiled
+    """Return the points strip by strip, and how many a strip holds."""
     n_samples = len(margin_x.ordered)
     length = strip_length(n_samples, k)
     n_strips = (n_samples + length - 1) // length
@@ -43,14 +61,7 @@ def strip_counts(
     found = np.empty(n_samples, np.int32), np.empty((1, n_strips), np.int64)
     count_shares(0, 1, margins, sizes, found)
     fill_slots(0, 1, margins, sizes, found, slots)
-    radii, counts = np.empty((2, n_samples)), np.empty((2, n_samples), np.int64)
-    if variant == 1:
-        block_radii(0, n_strips, margin_x, slots, (k, length), radii)
-    else:
-        strip_radii(0, n_strips, margin_x, margin_y, slots, (k, length), radii)
-    place_counts(0, n_samples, margin_x, radii[0], counts[0])
-    place_counts(0, n_samples, margin_y, radii[1], counts[1])
-    return counts
+    return slots, length
 
 
 @njit(cache=True, nogil=True)
@@ -77,7 +88,10 @@ def permuted_excess(
             place[row] = margin_y.place[permutations[b, row]]
             order[place[row]] = row
         paired = Margin(margin_y.ordered, order, place, margin_y.starts, margin_y.scale)
-        counts = strip_counts(margin_x, paired, k, variant)
+        if variant == 1:
+            counts = block_counts(margin_x, paired, k)
+        else:
+            counts = rectangle_counts(margin_x, paired, k)
         total = 0.0
         for place_here in range(n_samples):
             total += table[counts[0, place_here]] + table[counts[1, place_here]]

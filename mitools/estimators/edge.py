@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._preparation import usable_columns, varying_columns
+from mitools._preparation import varying_columns
 from mitools.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
-from mitools.directions import WIDEST, CanonicalDirections, random_directions
+from mitools.directions import WIDEST, CanonicalDirections, random_directions, usable_columns
 from mitools.estimators.edge_correction import Correction, combined, joined, occupancies_for
 from mitools.estimators.released import ReleasedEDGE
 from mitools.hashing import Grid, Side
@@ -234,7 +234,7 @@ class EDGE(MutualInformationEstimator):
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
         results = []
-        x, y = self._mixed(usable_columns(x), usable_columns(y))
+        x, y = self._mixed(x, y)
         for rows, blocks in self._folds(x, y):
             n, parts = len(x[rows]), []
             for block in blocks:
@@ -255,7 +255,7 @@ class EDGE(MutualInformationEstimator):
         are.
         """
         values = np.zeros(len(permutations))
-        x, y = self._mixed(usable_columns(x), usable_columns(y))
+        x, y = self._mixed(x, y)
         folds = self._folds(x, y)
         for fold, (rows, blocks) in enumerate(folds):
             n, orders = len(x[rows]), permutations
@@ -277,18 +277,19 @@ class EDGE(MutualInformationEstimator):
         return Correction(block, seen, n, pairs, self.occupancies, self.seed)
 
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        """Bring wide sides down to random mixtures, once for both folds, before learning.
+        """Drop constant columns, and bring wide sides down to random mixtures before learning.
 
         Rows are shuffled as well: folds are every other row, and the data may alternate too.
         """
+        (x, spread_x), (y, spread_y) = usable_columns(x), usable_columns(y)
         if not self._learns(x, y):
             return x, y
         order = np.random.default_rng([self.seed, 1]).permutation(len(x))
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
-            else rows @ random_directions(rows, WIDEST, self.seed)
-            for rows in (x, y)
+            else rows @ random_directions(rows, WIDEST, self.seed, spread)
+            for rows, spread in ((x, spread_x), (y, spread_y))
         )
         return x[order], y[order]
 

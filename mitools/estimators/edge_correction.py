@@ -227,7 +227,10 @@ def _kept(
     """
     if max(side.dimensions for side in block.sides) > 1:
         repeats = 2 * int(np.clip(FRESH // n, 1, 8))
-        return _shuffled(block, first_margins, second_margins, n, repeats, ks, seed)
+        # Few shuffles: other margins take other ones, or all data would share one error. A sum,
+        # because swapping the sides changes nothing.
+        own = sum(int(digest(side, np.uint64(n))) for side in (first_margins, second_margins))
+        return _shuffled(block, first_margins, second_margins, n, repeats, ks, seed + own)
     mixed = np.uint64(n)
     for margins in (first_margins, second_margins):
         mixed = np.uint64(digest(margins, mixed))

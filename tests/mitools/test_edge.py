@@ -204,6 +204,14 @@ def test_independent_data_give_zero_at_every_width(width):
     assert abs(np.mean(values)) < 0.03
 
 
+@pytest.mark.parametrize("d", [2, 3])
+def test_few_shuffles_leave_no_error_that_all_data_share(d):
+    # The standard error of the mean is 0.005.
+    rng = np.random.default_rng(0)
+    values = [EDGE().estimate(*rng.normal(size=(2, 1000, d))).value for _ in range(40)]
+    assert abs(np.mean(values)) < 0.015
+
+
 @pytest.mark.parametrize("r", [0.5, 0.9])
 def test_gaussian_pairs(r):
     # Over 8 seeds: mean error below 0.01, sd 0.013.
