@@ -51,6 +51,7 @@ def to_dict(assessment: Assessment) -> dict[str, Any]:
         "p_value": assessment.p_value,
         "fitted_p_value": assessment.fitted_p_value,
         "n_permutations": len(assessment.null),
+        "blocks": assessment.blocks,
         "excess_nats": assessment.excess,
         "headroom": assessment.headroom,
         "interval_nats": list(assessment.interval),
@@ -137,8 +138,8 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
         (
             "null",
             f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} {unit} over "
-            f"{len(assessment.null)} shuffled pairings, p = {assessment.p_value:.2g}, fitted tail "
-            f"{tail_text(assessment.fitted_p_value)}",
+            f"{len(assessment.null)} {_pairings(assessment.blocks)}, "
+            f"p = {assessment.p_value:.2g}, fitted tail {tail_text(assessment.fitted_p_value)}",
         ),
         ("excess", f"{amount(assessment.excess, unit)} above the null"),
     ]
@@ -168,6 +169,12 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
             )
         )
     return rows
+
+
+def _pairings(blocks: int | None) -> str:
+    if blocks is None:
+        return "shuffled pairings"
+    return "pairings turned in time" if blocks == 1 else f"pairings of {blocks} shuffled runs"
 
 
 def _plain(item: Any) -> Any:

@@ -89,6 +89,7 @@ class Assessment:
         cross_check: A second estimator's answer, with its own null; None if there was none.
         verdict: What can be said, as a `Verdict` (a string).
         reasons: Why, in sentences.
+        blocks: How the pairings kept the order of the rows; None if they did not.
     """
 
     estimate: Estimate
@@ -105,6 +106,7 @@ class Assessment:
     cross_check: CrossCheck | None
     verdict: Verdict
     reasons: tuple[str, ...]
+    blocks: int | None = None
 
     @property
     def value(self) -> float:
@@ -281,6 +283,7 @@ def assess(
         cross_check=check,
         verdict=verdict,
         reasons=reasons,
+        blocks=blocks,
     )
 
 

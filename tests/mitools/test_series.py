@@ -115,6 +115,9 @@ def test_series_are_warned_of_and_say_so_in_the_reasons():
         shuffled = rng.permutation(200)
         assess(x[shuffled], y[shuffled], **QUICK)
     assert not any("Neighbouring" in reason for reason in kept.reasons)
+    assert "99 pairings turned in time, p = " in str(kept)
+    assert "99 pairings of 4 shuffled runs, p = " in str(assess(x, y, blocks=4, **QUICK))
+    assert (plain.to_dict()["blocks"], kept.to_dict()["blocks"]) == (None, 1)
 
 
 def test_rows_sorted_by_their_labels_are_not_warned_of_within_them():
