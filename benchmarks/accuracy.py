@@ -18,7 +18,17 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
 
 from peers import peers  # noqa: E402 - after the number of threads
 
-from mitools import EDGE, KSG, Auto, Canonical, GaussianCopula  # noqa: E402
+from mitools import (  # noqa: E402
+    EDGE,
+    KSG,
+    MINE,
+    SMILE,
+    Auto,
+    Canonical,
+    GaussianCopula,
+    InfoNCE,
+    Learned,
+)
 from mitools.tasks import SUITES, run_tasks, saved_tasks, suite  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +42,9 @@ OURS = {
     "EDGE 4.3.1": EDGE.released("4.3.1"),
     "EDGE 4.4.1": EDGE.released("4.4.1"),
 }
+
+#: These train networks, take minutes a task, and run only when named (``--estimators InfoNCE``).
+TRAINED = {"InfoNCE": InfoNCE(), "MINE": MINE(), "SMILE": SMILE(), "Learned": Learned()}
 
 #: What the numbers depend on.
 PACKAGES = (
@@ -48,13 +61,11 @@ def main():
         suites = {name: saved[name] for name in arguments.suites or saved}
     else:
         suites = {name: suite(name) for name in arguments.suites or SUITES}
-    estimators = {
-        name: estimator
-        for name, estimator in (OURS | peers()).items()
-        if not arguments.estimators or name in arguments.estimators
-    }
+    known = OURS | peers() | TRAINED
+    asked = arguments.estimators or known.keys() - TRAINED.keys()
+    estimators = {name: estimator for name, estimator in known.items() if name in asked}
     if not estimators:
-        raise SystemExit(f"none of these is installed; known: {', '.join(OURS | peers())}")
+        raise SystemExit(f"none of these is installed; known: {', '.join(known)}")
     scores = run_tasks(
         suites, estimators, n=arguments.sizes, seeds=arguments.seeds, progress=progress
     )
@@ -69,7 +80,9 @@ def parsed():
     parser.add_argument("--suites", nargs="+", help="by default all")
     parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 5000])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--estimators", nargs="+", help="names as in the table; all by default")
+    parser.add_argument(
+        "--estimators", nargs="+", help="names as in the table; default: all untrained"
+    )
     parser.add_argument("--folder", type=Path, help="saved tasks, with manifest.csv")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results/accuracy.json")
     parser.add_argument("--quick", action="store_true", help="one seed, n = 1000, the suite bend")

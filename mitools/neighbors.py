@@ -180,7 +180,7 @@ class BruteForce(NeighborSearch):
 class KDTree(NeighborSearch):
     """A KD-tree for the joint search and one per side for the counts. Best in few dimensions.
 
-    Cost: n log n in few dimensions, drifting to n^2 as they grow; memory: about three copies of
+    Cost: n log n in few dimensions, drifting to n^2 as they grow; memory: about seven copies of
     the data.
     """
 

@@ -23,6 +23,9 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``sliced:base=edge``       ``Sliced(base=EDGE())``
 ``noisy:sigma=0.2``        ``NoisyBounds(sigma=0.2)``
 ``geometric``              ``Geometric()``
+``infonce:folds=5``        ``InfoNCE(folds=5)``
+``mine``, ``smile``        ``MINE()``, ``SMILE()``
+``learned:then=auto``      ``Learned(then=Auto())``
 =========================  ==============================================
 """
 
@@ -56,6 +59,10 @@ ESTIMATORS: Mapping[str, str] = {
     "sliced": "Sliced",
     "noisy": "NoisyBounds",
     "geometric": "Geometric",
+    "infonce": "InfoNCE",
+    "mine": "MINE",
+    "smile": "SMILE",
+    "learned": "Learned",
 }
 
 #: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").
@@ -108,8 +115,9 @@ def _estimator(text: str) -> MutualInformationEstimator:
             arguments = () if value is None else (value,)
             return _made(text, getattr(maker, setting), arguments, {})
     named = _settings(name, maker, settings, presets)
-    if isinstance(base := named.get("base"), str):
-        named["base"] = _estimator(base)
+    for inner in ("base", "then"):
+        if isinstance(described := named.get(inner), str):
+            named[inner] = _estimator(described)
     return _made(text, maker, (), named)
 
 

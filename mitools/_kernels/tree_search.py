@@ -19,10 +19,10 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 #: Most points in a leaf. Measured: smaller leaves cost more boxes than they save points.
-BLOCK = 32
+BLOCK = 64
 
 #: Points among which the first bound is found.
-KIN = 32
+KIN = 64
 
 
 @njit(cache=True, nogil=True)

@@ -23,19 +23,25 @@ if TYPE_CHECKING:
     from mitools.estimators.geometric import Geometric
     from mitools.estimators.labels import Labels
     from mitools.estimators.mixed import Mixed
+    from mitools.estimators.neural.critics import MINE, SMILE, InfoNCE
+    from mitools.estimators.neural.learned import Learned
     from mitools.estimators.noisy import NoisyBounds
     from mitools.estimators.sliced import Sliced
 
 __all__ = [
     "EDGE",
     "KSG",
+    "MINE",
+    "SMILE",
     "Auto",
     "Canonical",
     "ConditionalKSG",
     "Gaussian",
     "GaussianCopula",
     "Geometric",
+    "InfoNCE",
     "Labels",
+    "Learned",
     "Mixed",
     "NoisyBounds",
     "PlugIn",
@@ -46,13 +52,17 @@ __all__ = [
 
 #: The file of each name that is imported when first asked for.
 LATER = {
+    "MINE": "neural.critics",
+    "SMILE": "neural.critics",
     "Auto": "auto",
     "Canonical": "canonical",
     "ConditionalKSG": "conditional",
     "Gaussian": "gaussian",
     "GaussianCopula": "gaussian",
     "Geometric": "geometric",
+    "InfoNCE": "neural.critics",
     "Labels": "labels",
+    "Learned": "neural.learned",
     "Mixed": "mixed",
     "NoisyBounds": "noisy",
     "PlugIn": "discrete",
