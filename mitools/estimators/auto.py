@@ -23,24 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
-from mitools._preparation import drop_constant, standardized, twin_rows
+from mitools._preparation import drop_constant, standardized
 from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
-from mitools.estimators.discrete import PlugIn
 from mitools.estimators.ksg import KSG
-from mitools.estimators.labels import Labels
-from mitools.estimators.mixed import Mixed
 from mitools.estimators.projections import Whitened, held_out
+from mitools.estimators.repeated import for_repeated
 
 __all__ = ["Auto", "Candidate", "Explanation"]
 
 #: A candidate may replace the first one if it is this many standard errors of the difference
 #: above it.
 EVIDENCE = 3.0
-#: A side is discrete if each of its rows occurs this often on average.
-REPEATS = 10
-#: A side is partly discrete if this share of its rows has an equal twin.
-TIED = 0.25
 #: Nonlinear features are made of at most this many columns; of wider sides, of as many principal
 #: components.
 WIDTH = 64
@@ -105,10 +99,11 @@ class Explanation:
 class Auto(MutualInformationEstimator):
     """I(X; Y) by whichever estimator sees most of it, by held-out evidence.
 
-    Use it when nothing is known of the dependence, and for a first look at any data. Discrete
-    sides (each row occurring ten times on average) go to `Labels`, or to `PlugIn` if both are;
-    partly discrete ones (a quarter of the rows have an equal twin) to `Mixed`. For continuous
-    sides the candidates are:
+    Use it when nothing is known of the dependence, and for a first look at any data. A discrete
+    side (each row occurring ten times on average) goes to `Labels`; two, to `PlugIn` with the
+    Miller-Madow correction if their table is filled; rounded sides and unfilled tables to `KSG`
+    with ties broken, or to `EDGE` where that is clearly above it; partly discrete ones (a quarter
+    of the rows have an equal twin) to `Mixed`. For continuous sides the candidates are:
 
     * ``copula``: the normal copula (`GaussianCopula`), if the data are normal enough along their
       canonical directions. Monotone dependence, any width.
@@ -169,7 +164,7 @@ class Auto(MutualInformationEstimator):
             y: Paired samples of Y.
         """
         x, y = paired_samples(x, y)
-        name, other = self._for_discrete(x, y)
+        name, other = for_repeated(x, y, self.k, self.seed)
         if other is not None:
             value = other._estimate(x, y)[0]
             return Explanation(
@@ -180,7 +175,7 @@ class Auto(MutualInformationEstimator):
         return _choose(self._candidates(left, right, self._floors(left, right)))
 
     def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        name, other = self._for_discrete(x, y)
+        name, other = for_repeated(x, y, self.k, self.seed)
         if other is not None:
             value, stats = other._estimate(x, y)
             stats.setdefault("ceiling", other.ceiling(len(x)))
@@ -195,7 +190,7 @@ class Auto(MutualInformationEstimator):
 
     def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
         """Return the estimates for y re-paired by each row; every one repeats the choice."""
-        other = self._for_discrete(x, y)[1]
+        other = for_repeated(x, y, self.k, self.seed)[1]
         if other is not None:
             return other._permuted(x, y, permutations)
         left, right = _Side(x), _Side(y)
@@ -206,19 +201,6 @@ class Auto(MutualInformationEstimator):
                 for order in permutations
             ]
         )
-
-    def _for_discrete(self, x: Matrix, y: Matrix) -> tuple[str, MutualInformationEstimator | None]:
-        """Return the name and the estimator for these sides if one is discrete, even in part."""
-        tied = [float(twin_rows(side).mean()) for side in (x, y)]
-        discrete = [
-            share > TIED and len(np.unique(side, axis=0)) * REPEATS <= len(side)
-            for side, share in zip((x, y), tied, strict=True)
-        ]
-        if all(discrete):
-            return "plug_in", PlugIn()
-        if any(discrete):
-            return "labels", _LabelsEitherSide(discrete[0], self.seed)
-        return ("mixed", Mixed()) if max(tied) > TIED else ("", None)
 
     def _floors(self, x: _Side, y: _Side) -> dict[str, float]:
         """Return the least standard errors of the neighbour estimates on the data as they are.
@@ -289,26 +271,6 @@ class _Row(NamedTuple):
     terms: Matrix
     sees: str
     floor: float = 0.0
-
-
-@dataclass(frozen=True, repr=False)
-class _LabelsEitherSide(MutualInformationEstimator):
-    """`Labels` with the discrete side in y."""
-
-    swapped: bool
-    seed: int
-
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        return Labels(seed=self.seed)._estimate(*((y, x) if self.swapped else (x, y)))
-
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return those of `Labels`, which keeps its first side in place: the inverse pairings."""
-        if not self.swapped:
-            return Labels(seed=self.seed)._permuted(x, y, permutations)
-        return Labels(seed=self.seed)._permuted(y, x, np.argsort(permutations, axis=1))
-
-    def ceiling(self, n_samples: int) -> float:
-        return Labels().ceiling(n_samples)
 
 
 class _Side:

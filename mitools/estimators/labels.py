@@ -167,7 +167,9 @@ class Labels(MutualInformationEstimator):
         chosen, *others = terms.values()
         for other in others:
             difference = other - chosen
-            error = difference.std() / np.sqrt(len(codes))
+            # A classifier that fails on a few rare labels has a large spread of its own, and is
+            # no reason to keep it: the neighbours' error is then the one that counts.
+            error = min(difference.std(), other.std()) / np.sqrt(len(codes))
             if difference.mean() > EVIDENCE * error:
                 chosen = other
         return chosen, terms

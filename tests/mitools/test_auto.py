@@ -1,9 +1,11 @@
 """The automatic choice: right candidate, right value, and nothing made of nothing."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from mitools import KSG, mutual_information
+from mitools import EDGE, KSG, mutual_information
 from mitools.base import MutualInformationEstimator
 from mitools.distributions import Circular, Gaussian
 from mitools.estimators.auto import Auto
@@ -114,8 +116,40 @@ def test_labels_and_codes_go_to_their_estimators():
         assert estimate.ceiling == by_label.ceiling
         assert estimate.stats["picked_labels"] == 1
     other = rng.integers(2, size=600)
-    assert Auto().estimate(other, label).value == PlugIn().estimate(other, label).value
+    table = PlugIn(correction="miller_madow").estimate(other, label)
+    assert Auto().estimate(other, label).value == table.value
     assert Auto().explain(other, label).picked.name == "plug_in"
+
+
+@pytest.mark.parametrize(("step", "n"), [(0.1, 500), (0.1, 2000), (0.25, 500), (0.5, 2000)])
+def test_rounded_sides_are_no_table_and_no_atoms(step, n):
+    """A table of 65 x 65 cells would say 0.88 for 2,000 samples, and 1.50 for 500."""
+    x, y = Gaussian((0.8,)).sample(n, seed=0)  # 0.511 nats; 0.476 when rounded to halves
+    x, y = (np.round(side / step) for side in (x, y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimate = Auto().estimate(x, y)
+    assert 0.4 < estimate.value < 0.6
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(n), (20, 1)), axis=1)
+    null = Auto()._permuted(x, y, orders)
+    assert abs(null.mean()) < 0.02
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0])
+def test_rounded_sides_of_several_columns_are_no_atoms(step):
+    x, y = (np.round(side / step) for side in Gaussian((0.6,) * 3).sample(1500, seed=0))
+    assert Auto().explain(x, y).picked.name == "levels"
+    assert 0.35 < Auto().estimate(x, y).value < 0.72  # 0.669 before rounding; tables: 0.9 and 1.5
+
+
+def test_many_categories_without_an_order_are_not_overestimated():
+    rng = np.random.default_rng(0)
+    x, y = (np.round(side / 0.1).astype(int) for side in Gaussian((0.8,)).sample(2000, seed=0))
+    names = rng.permutation(200)
+    x, y = names[x + 100], names[y + 100]
+    estimate = Auto().estimate(x, y)
+    assert estimate.value == EDGE().estimate(x, y).value  # neighbours see no order: 0.2
+    assert 0.3 < estimate.value < 0.55
 
 
 def test_partly_discrete_sides_go_to_mixed():

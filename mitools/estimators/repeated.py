@@ -1,0 +1,128 @@
+"""Sides whose rows repeat: labels, counts, rounded numbers; which estimator takes them.
+
+A table of counts is unbiased enough once its cells are filled. With more cells than samples it
+shows dependence where there is none, and so do neighbours that take each repeated value for an
+atom. Rounded measurements and ordered levels are then better seen by neighbours that break ties,
+categories without an order by hashed ranks, which keep each value a cell: both fall short rather
+than exceed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mitools._preparation import break_ties, drop_constant, standardized, twin_rows
+from mitools.base import Matrix, MutualInformationEstimator
+from mitools.estimators.discrete import PlugIn, as_codes
+from mitools.estimators.edge import EDGE
+from mitools.estimators.ksg import KSG, TIE_JITTER
+from mitools.estimators.labels import Labels
+from mitools.estimators.mixed import Mixed
+
+__all__ = ["for_repeated"]
+
+#: A side is discrete if each of its rows occurs this often on average; a row that does is an atom.
+REPEATS = 10
+#: Ties matter if this share of the rows of a side has an equal twin.
+TIED = 0.25
+#: They are those of rounding if nearly all rows have, or if atoms are fewer than that.
+ROUNDED = 0.9
+#: A table is filled if it has this many samples for each cell that could be occupied.
+FILLED = 2.0
+#: The spread of `KSG` at independence is about this over the root of n, at any width.
+SPREAD = 0.7
+#: Standard errors by which `EDGE` must exceed it to replace it.
+EVIDENCE = 3.0
+
+
+def for_repeated(
+    x: Matrix, y: Matrix, k: int, seed: int
+) -> tuple[str, MutualInformationEstimator | None]:
+    """Return the name and the estimator for sides of which one repeats its rows.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+        k: Neighbours.
+        seed: Seed of what draws at random.
+
+    Returns:
+        "" and None where neither side does.
+    """
+    sizes = [_multiplicities(side) for side in (x, y)]
+    tied = max(float((size > 1).mean()) for size in sizes)
+    atoms = max(float((size >= REPEATS).mean()) for size in sizes)
+    levels = [float((1 / size).sum()) for size in sizes]
+    discrete = [count * REPEATS <= len(x) for count in levels]
+    if all(discrete) and levels[0] * levels[1] * FILLED <= len(x):
+        return "plug_in", PlugIn(correction="miller_madow")
+    if any(discrete) and not all(discrete):
+        return "labels", LabelsEitherSide(discrete[0], seed)
+    if tied <= TIED:
+        return "", None
+    rounded = tied > ROUNDED or atoms <= TIED
+    return ("levels", ManyLevels(k)) if rounded else ("mixed", Mixed())
+
+
+def _multiplicities(side: Matrix) -> NDArray[np.int64]:
+    """Return, per row, how many rows are equal to it, itself included, with shape (n,)."""
+    if not twin_rows(side).any():
+        return np.ones(len(side), dtype=np.int64)
+    codes = as_codes(side)
+    return np.bincount(codes)[codes]
+
+
+@dataclass(frozen=True, repr=False)
+class ManyLevels(MutualInformationEstimator):
+    """`KSG`, with ties broken; or `EDGE` where that is clearly above it, in one column a side."""
+
+    k: int
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        ksg, stats = KSG(k=self.k)._estimate(*map(_untied, (x, y)))
+        if x.shape[1] == y.shape[1] == 1:
+            edge = EDGE()._estimate(x, y)[0]
+            ksg = float(_higher(np.array(ksg), np.array(edge), len(x)))
+        return ksg, stats
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        ksg = KSG(k=self.k)._permuted(_untied(x), _untied(y), permutations)
+        if x.shape[1] == y.shape[1] == 1:
+            ksg = _higher(ksg, EDGE()._permuted(x, y, permutations), len(x))
+        return ksg
+
+    def ceiling(self, n_samples: int) -> float:
+        return KSG(k=self.k).ceiling(n_samples)
+
+
+def _untied(side: Matrix) -> Matrix:
+    """Return a side with noise far below its levels: no two samples are equal then."""
+    side = drop_constant(side)
+    return break_ties(standardized(side), TIE_JITTER, 0) if side.shape[1] else side
+
+
+def _higher(ksg: Matrix, edge: Matrix, n_samples: int) -> Matrix:
+    return np.where(edge > ksg + EVIDENCE * SPREAD / np.sqrt(n_samples), edge, ksg)
+
+
+@dataclass(frozen=True, repr=False)
+class LabelsEitherSide(MutualInformationEstimator):
+    """`Labels` with the discrete side in y."""
+
+    swapped: bool
+    seed: int
+
+    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+        return Labels(seed=self.seed)._estimate(*((y, x) if self.swapped else (x, y)))
+
+    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
+        """Return those of `Labels`, which keeps its first side in place: the inverse pairings."""
+        if not self.swapped:
+            return Labels(seed=self.seed)._permuted(x, y, permutations)
+        return Labels(seed=self.seed)._permuted(y, x, np.argsort(permutations, axis=1))
+
+    def ceiling(self, n_samples: int) -> float:
+        return Labels().ceiling(n_samples)
