@@ -501,7 +501,16 @@ def test_the_published_setting_on_wide_noise_is_exposed():
 TEXTS = [*ESTIMATORS, "edge:semirobust", "edge:released=4.3.1", "ksg+pca:2", "sliced:n_slices=5"]
 
 
-@pytest.mark.parametrize("text", sorted({*TEXTS} - {"sliced"}))
+TRAINED = {"infonce", "learned", "mine", "smile"}  # every shuffle is a training: `make test-slow`
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, marks=[pytest.mark.slow] * (text in TRAINED))
+        for text in sorted({*TEXTS} - {"sliced"})
+    ],
+)
 def test_every_estimator_can_be_assessed_and_none_sees_what_is_not_there(text):
     """The contract of all estimators: data of their kind in, the right verdict and JSON out."""
     estimator = parse_estimator(text)
