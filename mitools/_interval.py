@@ -15,8 +15,8 @@ the neighbours of d joint dimensions have :math:`a = 2/d` if that is less. With 
 .. math:: E \hat I_n - I = (\bar q - \bar h) / (4^a - 2^a) .
 
 The subsets of a split make up the whole sample, so most of the noise drops out of this difference.
-It is no correction: bias that goes faster would be overshot. Where I may lie is what both the
-estimate, and the estimate with that bias taken off, leave open.
+It is no correction: bias that goes faster would be overshot. Where I may lie is what the estimate,
+the estimate with that bias taken off, and a second estimator that agrees, leave open.
 """
 
 from __future__ import annotations
@@ -71,8 +71,18 @@ class Spread:
         """Return half the width of the interval of the expected estimate, bias left alone."""
         return float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.noise
 
-    def limits(self, value: float, confidence: float) -> tuple[float, float]:
-        """Return the ends of the interval of I about an estimate."""
+    def limits(
+        self, value: float, confidence: float, second: float | None = None
+    ) -> tuple[float, float]:
+        """Return the ends of the interval of I about an estimate.
+
+        Args:
+            value: The estimate.
+            confidence: Between 0 and 1.
+            second: What an estimator of another kind gives. Two that agree differ by more than
+                noise where the bias of one does not show in halves and quarters; the interval then
+                reaches past both.
+        """
         width = self.noise_width(confidence)
         low, high = value - width, value + width
         far = width * np.hypot(1.0, self.bias_error / self.noise) if self.noise > 0 else 0.0
@@ -80,6 +90,8 @@ class Spread:
             low = min(low, value - self.bias - far)
         else:
             high = max(high, value - self.bias + far)
+        if second is not None:
+            low, high = min(low, second - width), max(high, second + width)
         return float(low), float(high)
 
 

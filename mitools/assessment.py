@@ -39,34 +39,19 @@ from mitools._resampling import (
     permuted_estimates,
     split_estimates,
 )
+from mitools._second import checked_by, second_estimator
 from mitools._series import check_blocks, doubts
 from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators import EDGE, KSG
 from mitools.estimators.released import ReleasedEDGE
 from mitools.information import as_estimator, estimate_parts
-from mitools.reduction import PCA, Reduced
-from mitools.verdict import CrossCheck, Evidence, Saturation, Verdict, judge
+from mitools.reduction import Reduced
+from mitools.verdict import CrossCheck, Evidence, Saturation, Verdict, agree, judge
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Assessment", "assess"]
-
-#: The cross-check's own null only has to be known roughly, so it gets at most this many
-#: permutations.
-CROSS_CHECK_PERMUTATIONS = 10
-
-#: Up to this width of a side `Auto` confirms neighbours and cells, which both lose what few of
-#: several columns carry. With fewer samples (in a label) most of its views have too few, and what
-#: remains is neighbours again.
-AUTO, AUTO_SAMPLES = 16, 200
-
-#: From this width of a side on, nearest neighbours are looked for in principal coordinates
-#: instead.
-WIDE = 8
-
-#: How many principal coordinates the automatic cross-check of wide data keeps.
-PRINCIPAL = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -241,7 +226,7 @@ def assess(
     parts = split_by_label(x, y, given)
     check_blocks(blocks, parts)
     estimate = estimate_parts(parts, estimator, n_jobs)
-    second = _second(estimate, cross_check, max(x.shape[1], y.shape[1]))
+    second = second_estimator(estimate, cross_check, max(x.shape[1], y.shape[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
         null, null_parts = permuted_estimates(
@@ -249,8 +234,7 @@ def assess(
         )
         spread, by_size = _subsets(estimate, parts, n_halves, seed, n_jobs, blocks)
         swept = _sweep(estimator, parts, n_jobs) if sweep else {}
-        shuffles = min(n_permutations, CROSS_CHECK_PERMUTATIONS)
-        check = _cross_check(second, parts, shuffles, seed, n_jobs, blocks)
+        check = checked_by(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
     evidence = Evidence(
         estimate=estimate,
         null_mean=float(null.mean()),
@@ -274,7 +258,7 @@ def assess(
         null_parts={} if given is None else null_parts,
         p_value=evidence.p_value,
         fitted_p_value=evidence.fitted_p_value,
-        interval=_interval(estimate, spread, confidence),
+        interval=_interval(estimate, spread, check, confidence),
         confidence=confidence,
         spread=spread,
         saturation=evidence.saturation,
@@ -350,72 +334,15 @@ def _subsets(
     return Spread.of(halves, quarters, rate), dict(sorted(by_size.items()))
 
 
-def _interval(estimate: Estimate, spread: Spread | None, confidence: float) -> tuple[float, float]:
+def _interval(
+    estimate: Estimate, spread: Spread | None, check: CrossCheck | None, confidence: float
+) -> tuple[float, float]:
     if spread is None:
         return float("nan"), float("nan")
-    return spread.limits(estimate.value, confidence)
-
-
-def _second(
-    estimate: Estimate,
-    cross_check: MutualInformationEstimator | Literal["auto"] | None,
-    width: int,
-) -> MutualInformationEstimator | None:
-    """Return the estimator that is asked as well: for "auto", one of another kind."""
-    if cross_check != "auto":
-        return cross_check
-    from mitools.estimators.mixed import Mixed  # here: they are slow to import
-
-    discrete = bool(np.isfinite(estimate.entropy))
-    fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))
-    views = 1 < width <= AUTO and fewest >= AUTO_SAMPLES
-    other = _of_another_kind(estimate.estimator, discrete, views)
-    if width <= WIDE or not isinstance(other, KSG | Mixed):
-        return other
-    return Reduced(other, PCA(PRINCIPAL))
-
-
-def _of_another_kind(
-    estimator: MutualInformationEstimator, discrete: bool, views: bool
-) -> MutualInformationEstimator | None:
-    if isinstance(estimator, Reduced):  # the same coordinates, seen by the other kind
-        inner = _of_another_kind(estimator.estimator, discrete, False)
-        return None if inner is None else replace(estimator, estimator=inner)
-    if not estimator.comparable:
-        return None
-    from mitools.estimators.auto import Auto
-    from mitools.estimators.mixed import Mixed
-
-    if discrete and isinstance(estimator, EDGE):
-        return Mixed()
-    if views and isinstance(estimator, EDGE | KSG):
-        return Auto()
-    return EDGE() if discrete or isinstance(estimator, Auto | KSG) else KSG()
-
-
-def _cross_check(
-    second: MutualInformationEstimator | None,
-    parts: Sequence[Part],
-    n_permutations: int,
-    seed: int,
-    n_jobs: int | None,
-    blocks: int | None,
-) -> CrossCheck | None:
-    if second is None or any(len(part.x) < second.minimum_samples() for part in parts):
-        return None
-    try:
-        estimate = estimate_parts(parts, second, n_jobs)
-    except ValueError:  # too few samples for it, as the data themselves have passed
-        return None
-    null, _ = permuted_estimates(second, parts, n_permutations, _stream(seed, 3), n_jobs, blocks)
-    return CrossCheck(
-        estimate=estimate,
-        null_mean=float(null.mean()),
-        null_sd=float(null.std(ddof=1)) if len(null) > 1 else 0.0,
-        p_value=p_value(null, estimate.value),
-        fitted_p_value=fitted_p_value(null, estimate.value),
-        n_permutations=n_permutations,
-    )
+    second = None if check is None else check.estimate.value
+    if second is not None and not agree(estimate.value, second):
+        second = None
+    return spread.limits(estimate.value, confidence, second)
 
 
 def _sweep(

@@ -345,11 +345,11 @@ def test_frame_has_a_row_for_the_whole_and_one_per_label(labelled):
 
 
 def second(estimator, width, cross_check="auto", entropy=np.inf, sizes=(1000,)):
-    from mitools.assessment import _second
+    from mitools._second import second_estimator
 
     parts = [Estimate(1.0, n, 5.0, estimator, entropy=entropy) for n in sizes]
     whole = replace(parts[0], n_samples=sum(sizes), parts=dict(enumerate(parts)))
-    return _second(whole if len(parts) > 1 else parts[0], cross_check, width)
+    return second_estimator(whole if len(parts) > 1 else parts[0], cross_check, width)
 
 
 def test_the_second_estimator_is_of_another_kind():
