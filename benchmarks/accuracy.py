@@ -93,8 +93,10 @@ def parsed():
 
 
 def progress(done: int, total: int) -> None:
-    """Say on one line how far the run is."""
-    print(f"\r{done}/{total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+    """Say on one line how far the run is, where somebody is looking."""
+    if sys.stderr.isatty():
+        end = "" if done < total else "\n"
+        print(f"\r{done}/{total}", end=end, file=sys.stderr, flush=True)
 
 
 def environment():

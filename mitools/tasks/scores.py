@@ -149,7 +149,7 @@ class Scores:
             raise ValueError(f"Scores are saved as .json or .csv, got {path.name!r}.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
-            path.write_text(json.dumps({**more, **self.to_dict()}, indent=1) + "\n")
+            path.write_text(_json({**more, **self.to_dict()}))
             return
         with path.open("w", newline="") as file:
             records = [_record(row) for row in self.rows]
@@ -228,6 +228,17 @@ def _text(value: float) -> str:
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _json(record: dict[str, Any]) -> str:
+    """Return JSON with each row of a table on a line of its own."""
+    entries = []
+    for name, value in record.items():
+        text = json.dumps(value)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
+        entries.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def _record(row: Score) -> dict[str, Any]:
