@@ -48,6 +48,9 @@ Blocks = Annotated[
     int | None,
     typer.Option("--blocks", help="For rows in the order of time: 1 keeps it (see `assess`)."),
 ]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", help="Workers; -1: one per processor. They change no bit.")
+]
 Header = Annotated[
     bool | None,
     typer.Option(
@@ -112,6 +115,7 @@ def assess(
     permutations: Permutations = 100,
     seed: Seed = 0,
     blocks: Blocks = None,
+    jobs: Jobs = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -120,7 +124,7 @@ def assess(
 
     chosen = mitools.parse_estimator(estimator)
     columns, labels = _read(file, x, y, given, header, [chosen])
-    _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
+    _assess(columns, labels, chosen, permutations, seed, blocks, as_json, jobs)
 
 
 @app.command()
@@ -136,6 +140,7 @@ def compare(
         int, typer.Option("--permutations", help="Shuffled pairings for each.")
     ] = 20,
     seed: Seed = 0,
+    jobs: Jobs = None,
     header: Header = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Also draw them into this file.")
@@ -148,7 +153,12 @@ def compare(
     chosen = [mitools.parse_estimator(text) for text in _several(estimators)]
     columns, labels = _read(file, x, y, given, header, chosen)
     result = mitools.compare(
-        *columns, estimators=chosen, given=labels, n_permutations=permutations, seed=seed
+        *columns,
+        estimators=chosen,
+        given=labels,
+        n_permutations=permutations,
+        seed=seed,
+        n_jobs=jobs,
     )
     _show({"answers": result.to_dict()}, str(result), as_json)
     if plot is not None:
@@ -166,6 +176,7 @@ def matrix(
     ] = None,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    jobs: Jobs = None,
     header: Header = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Start of the files' names; FILE-mi if not given.")
@@ -197,7 +208,12 @@ def matrix(
             bar.update(done - bar.n)
 
         found = mitools.information_matrix(
-            frame, estimator=chosen, n_permutations=permutations, seed=seed, progress=progress
+            frame,
+            estimator=chosen,
+            n_permutations=permutations,
+            seed=seed,
+            n_jobs=jobs,
+            progress=progress,
         )
     Path(prefix).parent.mkdir(parents=True, exist_ok=True)
     found.to_frame().to_csv(f"{prefix}.csv")
@@ -319,6 +335,7 @@ def _assess(
     seed: int,
     blocks: int | None,
     as_json: bool,
+    jobs: int | None = None,
 ) -> None:
     import mitools
 
@@ -329,6 +346,7 @@ def _assess(
         n_permutations=permutations,
         seed=seed,
         blocks=blocks,
+        n_jobs=jobs,
     )
     _show(assessment.to_dict(), str(assessment), as_json)
 

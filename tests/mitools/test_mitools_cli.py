@@ -98,6 +98,12 @@ def test_assess(folder, here):
     record = json.loads(here("assess", *command, "--json")[1])
     assert record["verdict"] == str(expected.verdict)
     assert record["p_value"] == expected.p_value
+    record = here("assess", *command, "--json")
+    assert here("assess", *command, "--json", "--jobs", "2") == record
+    compared = ["compare", *command[:5], "--permutations", "5", "--json"]
+    assert here(*compared, "--jobs", "2")[0] == 0
+    code, _, error = here("assess", *command, "--jobs", "0")
+    assert code == 2 and "n_jobs" in error
 
 
 ERRORS = {
