@@ -17,6 +17,12 @@ Matrix = NDArray[np.float64]
 
 #: Above this width a side is mixed down at random before its canonical directions are sought.
 WIDEST = 128
+#: A variate of which stronger ones explain this share by curves tells nothing new.
+EXPLAINED = 0.4
+#: The curves bend at these quantiles.
+KNOTS = (0.02, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 0.98)
+#: So many of the stronger ones are asked, on so many rows.
+ASKED, ROWS = 8, 2000
 #: Below this width, singular vectors come from the decomposition of that name.
 NARROW = 32
 
@@ -25,10 +31,14 @@ NARROW = 32
 class CanonicalDirections:
     """Pairs of directions whose projections correlate most, strongest first.
 
+    Pairs that are curved functions of the stronger ones on both sides are left out: they would
+    count the same information again.
+
     Attributes:
         x: The significant directions in x, or the first if none is, with shape (d_x, r).
         y: Those in y, with shape (d_y, r).
-        significant: How many pairs correlate more than independent data of this shape ever would.
+        significant: How many pairs correlate more than independent data of this shape ever would,
+            and tell something new.
     """
 
     x: Matrix
@@ -62,9 +72,57 @@ class CanonicalDirections:
         kept = max(significant, 1)
         left, right = left[:, :kept], right[:, :kept]
         # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
-        skew = sum((side * side * side).sum(axis=0) for side in (u @ left, v @ right))
+        variates = u @ left, v @ right
+        skew = sum((side * side * side).sum(axis=0) for side in variates)
         sign = np.where(skew < 0, -1, 1)
+        if significant > 1:
+            new = _new(*variates)
+            left, right, sign, significant = left[:, new], right[:, new], sign[new], int(new.sum())
         return cls(to_x @ (left * sign), to_y @ (right * sign), significant)
+
+
+def _new(u: Matrix, v: Matrix) -> NDArray[np.bool_]:
+    """Return which pairs of variates tell something new, the first included, with shape (r,)."""
+    new = np.ones(u.shape[1], dtype=bool)
+    sides = [side[:ROWS] for side in (u, v)]
+    curves = [_curves(side[:, 0]) for side in sides]
+    asked = 1
+    for j in range(1, len(new)):
+        rest = slice(j, j + 1) if asked < ASKED else slice(j, None)
+        shares = [
+            _explained(bent, side[:, rest]) for bent, side in zip(curves, sides, strict=True)
+        ]
+        new[rest] = np.minimum(*shares) < EXPLAINED
+        if rest.stop is None:
+            break
+        if new[j]:
+            asked += 1
+            curves = [
+                np.hstack([bent, _curves(side[:, j])])
+                for bent, side in zip(curves, sides, strict=True)
+            ]
+    return new
+
+
+def _curves(variate: Matrix) -> Matrix:
+    """Return a variate and its ramps from each knot on, standardised, (n, knots + 1)."""
+    knots = np.quantile(variate, KNOTS)
+    curves = np.column_stack([variate, np.maximum(variate[:, None] - knots, 0)])
+    spread = np.maximum(curves.std(axis=0), np.finfo(float).tiny)
+    return np.asarray((curves - curves.mean(axis=0)) / spread)
+
+
+def _explained(curves: Matrix, variates: Matrix) -> Matrix:
+    """Return the share of each variate's variance that the curves explain (adjusted R^2)."""
+    variates = variates - variates.mean(axis=0)
+    n, p = curves.shape
+    if n <= 2 * p:
+        return np.zeros(variates.shape[1])
+    # a trace of ridge, as the curves of a two-valued variate are multiples of each other
+    gram = curves.T @ curves + 1e-9 * n * np.eye(p)
+    left = variates - curves @ np.linalg.solve(gram, curves.T @ variates)
+    shares = (left**2).sum(axis=0) / np.maximum((variates**2).sum(axis=0), np.finfo(float).tiny)
+    return np.asarray(1 - shares * (n - 1) / (n - p - 1))
 
 
 def random_directions(rows: Matrix, count: int, seed: int, spread: Matrix | None = None) -> Matrix:

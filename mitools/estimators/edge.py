@@ -68,9 +68,10 @@ class EDGE(MutualInformationEstimator):
 
     **Wide data.** Above three columns, directions come from canonical correlation analysis on one
     half of the samples and are hashed on the other half, in turn; the estimate is the sum over the
-    pairs of directions that correlate significantly. For independent data it is still 0 on
-    average. The sum is a lower bound where the canonical variates of either side are independent
-    (as for Gaussians), and misses what is not linear at all.
+    pairs of directions that correlate significantly, but for those that are curved functions of
+    stronger ones. For independent data it is still 0 on average. The sum is a lower bound where
+    the canonical variates of either side are independent (as for Gaussians), and misses what is
+    not linear at all.
 
     **Labels.** A discrete side beside a wide continuous one is seen along log2(n)/4 discriminant
     directions at most. For many classes use `Labels`: of 100 classes some eleven standard

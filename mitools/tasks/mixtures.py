@@ -54,9 +54,10 @@ class Mixture:
     def draw(self, n: int, rng: np.random.Generator) -> Pair:
         """Return n pairs."""
         which = rng.choice(len(self.shares), size=n, p=self.shares)
-        roots = np.linalg.cholesky(self.covariances)
-        z = rng.normal(size=(n, self.means.shape[1]))
-        rows = self.means[which] + np.einsum("nij,nj->ni", roots[which], z)
+        rows = rng.normal(size=(n, self.means.shape[1]))
+        for component, root in enumerate(np.linalg.cholesky(self.covariances)):
+            own = which == component
+            rows[own] = self.means[component] + rows[own] @ root.T
         return rows[:, : self.d_x], rows[:, self.d_x :]
 
     def information(self, n: int = TRUTH_SAMPLES, seed: int = 20240607) -> tuple[float, float]:

@@ -373,3 +373,17 @@ def test_data_that_alternate_are_as_good_as_shuffled_ones():
     x[:, 0] += alternating
     y[:, 0] += alternating
     assert EDGE().estimate(x, y).value == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_curved_copies_of_a_variate_count_once():
+    """Wide columns that bend one number: several pairs of directions correlate, one is news."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(2000, 1))
+    other = 0.9 * hidden + np.sqrt(1 - 0.81) * rng.normal(size=(2000, 1))  # 0.830 nats
+    x, y = (
+        np.abs(side @ rng.normal(size=(1, 40)) + rng.normal(size=40)) for side in (hidden, other)
+    )
+    assert 0.6 < EDGE().estimate(x, y).value < 0.9
+    independent = np.hstack([hidden, rng.normal(size=(2000, 9))])  # nothing is left out here
+    pairs = 0.6 * independent + 0.8 * rng.normal(size=(2000, 10))
+    assert EDGE().estimate(independent, pairs).value > 0.8 * 10 * 0.223

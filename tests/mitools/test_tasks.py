@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -360,3 +361,22 @@ def test_wrong_kinds_are_refused():
         run_tasks([3])
     with pytest.raises(TypeError, match="`estimators` must be estimators"):
         run_tasks("bend", 3)
+
+
+def test_mixtures_are_drawn_component_by_component():
+    """A root for each sample would take 40 GB for 5,000 samples of 1,024 columns."""
+    covariances = np.array([[[4.0, 1.2], [1.2, 1.0]], [[1.0, 0.0], [0.0, 9.0]]])
+    means = np.array([[0.0, 10.0], [100.0, -10.0]])
+    x, y = Mixture(np.array([0.25, 0.75]), means, covariances, 1).draw(
+        40_000, np.random.default_rng(0)
+    )
+    for first, mean, covariance in zip(
+        (x[:, 0] < 50, x[:, 0] > 50), means, covariances, strict=True
+    ):
+        rows = np.hstack([x, y])[first]
+        assert np.allclose(rows.mean(axis=0), mean, atol=0.1)
+        assert np.allclose(np.cov(rows.T), covariance, rtol=0.05, atol=0.05)
+    tracemalloc.start()
+    suite("wide")[0].sample(2000, 0)
+    assert tracemalloc.get_traced_memory()[1] < 300e6
+    tracemalloc.stop()
