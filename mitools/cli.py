@@ -184,6 +184,7 @@ def matrix(
 ) -> None:
     """Estimate I for every pair of columns: heat map (png), matrix and p values (csv)."""
     import mitools
+    from mitools._resampling import tail_text
     from mitools.tables import read_table
 
     chosen = None if estimator is None else mitools.parse_estimator(estimator)
@@ -220,21 +221,24 @@ def matrix(
     found.pairs().to_csv(f"{prefix}-pairs.csv", index=False)
     _save(found.plot(), Path(f"{prefix}.png"))
     shown = found.pairs().head(SHOWN)[["x", "y", "nats", "adjusted_p_value", "dependent"]]
-    typer.echo(f"{found}\n{shown.to_string(index=False, float_format='%.3f')}")
+    as_text = {"nats": "{:.3f}".format, "adjusted_p_value": tail_text}
+    typer.echo(f"{found}\n{shown.to_string(index=False, formatters=as_text)}")
     typer.echo(f"Written: {prefix}.png, {prefix}.csv, {prefix}-pairs.csv")
 
 
 @app.command()
 def tasks(
-    suite: Annotated[
-        str | None, typer.Option("--suite", help='Suites, with commas: "bmi40,bend"; see --list.')
+    suites: Annotated[
+        list[str] | None, typer.Option("--suite", help='As "bmi40,bend", or repeated; see --list.')
     ] = None,
-    estimator: Annotated[
-        str, typer.Option("--estimator", help='Estimators, with commas: "ksg:k=3,edge,auto".')
-    ] = "ksg",
-    n: Annotated[
-        str, typer.Option("--n", help='Pairs to draw, with commas: "1000,5000".')
-    ] = "1000",
+    estimators: Annotated[
+        list[str] | None,
+        typer.Option("--estimator", help='As "ksg:k=3,edge,auto", or repeated; KSG if none is.'),
+    ] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option("--n", help='Pairs to draw, as "1000,5000", or repeated; 1000 if none is.'),
+    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Samples of each size.")] = 1,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Saved tasks: manifest.csv and npz files.")
@@ -249,6 +253,8 @@ def tasks(
     """Run estimators on tasks of known mutual information, and show how far off they are."""
     import mitools.tasks
 
+    suite = ",".join(suites) if suites else None
+    estimator, n = ",".join(estimators or ["ksg"]), ",".join(sizes or ["1000"])
     if listed and suite is None and folder is None:
         about = [f"{name:<13}{text}" for name, text in mitools.tasks.SUITES.items()]
         typer.echo("\n".join(about))

@@ -174,6 +174,7 @@ def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
     result = mitools(folder, "matrix", "matrix.csv", *columns)
     assert result.returncode == 0, result.stderr
     assert "Written: out/table.png, out/table.csv, out/table-pairs.csv" in result.stdout
+    assert "below 1e-06" in result.stdout  # no p value is 0
     assert (folder / "out" / "table.png").read_bytes().startswith(b"\x89PNG")
     square = pd.read_csv(folder / "out" / "table.csv", index_col=0)
     pairs = pd.read_csv(folder / "out" / "table-pairs.csv")
@@ -207,6 +208,8 @@ def test_tasks_lists_suites_and_their_truths(here):
     assert [line.split()[0] for line in here("tasks", "--list")[1].splitlines()] == list(SUITES)
     listed = here("tasks", "--list", "--suite", "bend,independent")[1].splitlines()
     assert len(listed) == 18
+    repeated = here("tasks", "--list", "--suite", "bend", "--suite", "independent")[1].splitlines()
+    assert repeated == listed
     assert "0.4086" in listed[0]
 
 
