@@ -71,7 +71,7 @@ EDGE_CASES = [(1, 1_000, 15), (1, 10_000, 9), (1, 100_000, 5), (1, 1_000_000, 3)
 NOT_RACED = ("dit",)
 
 #: Of the packages named in the JSON.
-PACKAGES = ("mitools", "numpy", "scipy", "numba", "scikit-learn", "ennemi", "npeet", "dit")
+PACKAGES = ("robustsplit", "numpy", "scipy", "numba", "scikit-learn", "ennemi", "npeet", "dit")
 
 #: (dimensions a side, n) whose first call and whose memory are measured.
 FIRST_CALLS = [(1, 1_000), (1, 10_000), (3, 10_000), (10, 1_000)]
