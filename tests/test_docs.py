@@ -3,6 +3,7 @@
 What a page shows of the output is compared with the output: see `shown`.
 """
 
+import importlib.util
 import os
 import re
 import shlex
@@ -40,7 +41,9 @@ def run(arguments, folder):
     return done.stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name
+)
 def test_python_blocks_run_in_sequence(page, tmp_path):
     code = tmp_path / "blocks.py"
     code.write_text(script(page.read_text()))
@@ -124,3 +127,10 @@ def test_readme_shows_the_demo_figure():
     assert shown
     for path in shown:
         assert (ROOT / path).stat().st_size > 10_000
+
+
+def test_the_measured_tables_are_those_of_the_results():
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    assert "\n".join(tables.tables()) in (ROOT / "docs" / "benchmarks.md").read_text()
