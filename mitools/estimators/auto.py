@@ -124,8 +124,8 @@ class Auto(MutualInformationEstimator):
     (``candidate_ksg``, ...), and ``picked_<name>`` of the one picked.
 
     Source: this library's; the parts are from the sources of `KSG`, `GaussianCopula` and
-    `Canonical`. Ceiling: that of the part picked. Cost: about 20 times that of KSG in few
-    dimensions, 5 times in many. Permutations repeat the choice, as an honest null must; only what
+    `Canonical`. Ceiling: that of the part picked. Cost: about 10 times that of KSG in few
+    dimensions, 30 times in many. Permutations repeat the choice, as an honest null must; only what
     concerns one side alone is reused.
 
     Attributes:
