@@ -70,9 +70,7 @@ def one_thread(rows):
         ["estimator", "columns", "n", "time", "fastest peer", "its time", "times faster"],
         [
             [
-                row["estimator"],
-                f"{row['dimensions']}+{row['dimensions']}",
-                f"{row['n']:,}",
+                *data(row),
                 duration(row["cpu_seconds"]["mitools"]),
                 row["fastest_peer"],
                 duration(row["cpu_seconds"][row["fastest_peer"]]),
@@ -89,9 +87,7 @@ def two_threads(rows):
         ["estimator", "columns", "n", "one thread", "two", "times faster"],
         [
             [
-                row["estimator"],
-                f"{row['dimensions']}+{row['dimensions']}",
-                f"{row['n']:,}",
+                *data(row),
                 *(duration(row["wall_seconds"][threads]) for threads in ("1", "2")),
                 f"{row['speed_up']:.2f}",
             ]
@@ -106,9 +102,7 @@ def memory(rows):
         ["estimator", "columns", "n", "data", "memory beyond"],
         [
             [
-                "KSG",
-                f"{row['dimensions']}+{row['dimensions']}",
-                f"{row['n']:,}",
+                *data(row),
                 *(f"{row['megabytes'][what]:.3g} MB" for what in ("data", "beyond")),
             ]
             for row in rows
@@ -122,14 +116,18 @@ def first_calls(rows):
         ["estimator", "columns", "n", "first call, compiling", "from the cache"],
         [
             [
-                "KSG",
-                f"{row['dimensions']}+{row['dimensions']}",
-                f"{row['n']:,}",
+                *data(row),
                 *(f"{seconds:.2g} s" for seconds in row["first_call_seconds"].values()),
             ]
             for row in rows
         ],
     )
+
+
+def data(row):
+    """Return what was run on what: estimator, columns, samples."""
+    width = row["dimensions"]
+    return row.get("estimator", "KSG"), f"{width}+{width}", f"{row['n']:,}"
 
 
 def duration(seconds):
