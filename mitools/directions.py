@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mitools._preparation import SAFE_HIGH, SAFE_LOW
+from mitools._preparation import SAFE_HIGH, SAFE_LOW, standardized
 
 __all__ = ["CanonicalDirections", "random_directions", "usable_columns"]
 
@@ -84,7 +84,7 @@ class CanonicalDirections:
 def _new(u: Matrix, v: Matrix) -> NDArray[np.bool_]:
     """Return which pairs of variates tell something new, the first included, with shape (r,)."""
     new = np.ones(u.shape[1], dtype=bool)
-    sides = [_standardised(side[:ROWS]) for side in (u, v)]
+    sides = [standardized(side[:ROWS]) for side in (u, v)]
     bases = [_extended(np.empty((len(side), 0)), side[:, 0]) for side in sides]
     asked = 1
     for j in range(1, len(new)):
@@ -103,16 +103,11 @@ def _new(u: Matrix, v: Matrix) -> NDArray[np.bool_]:
     return new
 
 
-def _standardised(columns: Matrix) -> Matrix:
-    spread = np.maximum(columns.std(axis=0), np.finfo(float).tiny)
-    return np.asarray((columns - columns.mean(axis=0)) / spread)
-
-
 def _extended(basis: Matrix, variate: Matrix) -> Matrix:
     """Return an orthonormal basis that holds a variate's curves as well: ramps from each knot."""
     n = len(variate)
     knots = np.sort(variate)[(np.array(KNOTS) * n).astype(int)]
-    curves = _standardised(np.column_stack([variate, np.maximum(variate[:, None] - knots, 0)]))
+    curves = standardized(np.column_stack([variate, np.maximum(variate[:, None] - knots, 0)]))
     for _ in range(2):  # once leaves rounding
         curves -= basis @ (basis.T @ curves)
     q, r = np.linalg.qr(curves)
