@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Part", "as_labels", "as_samples", "is_missing", "paired_samples", "split_by_label"]
+__all__ = [
+    "Part",
+    "as_labels",
+    "as_samples",
+    "column_names",
+    "is_missing",
+    "paired_samples",
+    "split_by_label",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -116,6 +124,14 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
     except TypeError as error:
         raise TypeError(_no_order(labels[0])) from error
     return distinct, codes.astype(np.int64).reshape(-1)
+
+
+def column_names(data: Any, width: int) -> list[str]:
+    """Return what to call the columns of what was passed: a data frame's names, or numbers."""
+    names = getattr(data, "columns", None)
+    if names is not None and len(names) == width:
+        return [f"Column {str(name)!r}" for name in names]
+    return [f"Column {i}" for i in range(width)]
 
 
 @dataclass(frozen=True)

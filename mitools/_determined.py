@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.base import Matrix
+from mitools._arrays import Matrix
 
-__all__ = ["column_names", "determined"]
+__all__ = ["determined"]
 
 #: A column is continuous here if this share of its values, or more, occurs once.
 ALONE = 0.25
@@ -64,14 +63,6 @@ def determined(
                 "is infinite for continuous columns, and the value only tells n.",
             )
     return ()
-
-
-def column_names(data: Any, width: int) -> list[str]:
-    """Return what to call the columns of what was passed: a data frame's names, or numbers."""
-    names = getattr(data, "columns", None)
-    if names is not None and len(names) == width:
-        return [f"Column {str(name)!r}" for name in names]
-    return [f"Column {i}" for i in range(width)]
 
 
 def _continuous(side: Matrix) -> NDArray[np.int64]:

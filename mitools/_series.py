@@ -1,12 +1,6 @@
-r"""Rows that are not independent: copies, and the order of time with re-pairings that keep it.
+"""Rows that are not independent of each other: copies, and neighbours in time that are alike.
 
-Shuffled rows lose their order, so the null of two slow series is too narrow, and independent ones
-are called dependent. Turning one side around a circle by a random number of rows keeps all
-neighbours but those at the seam. Cutting the turned side into runs of consecutive rows and
-permuting these gives more re-pairings, at the price of a seam for each run.
-
-Sources: Politis and Romano, "A circular block-resampling procedure for stationary data" (1992);
-Chatfield, "The Analysis of Time Series", section 2.7, for the lag-one correlation.
+Source: Chatfield, "The Analysis of Time Series", section 2.7, for the lag-one correlation.
 """
 
 from __future__ import annotations
@@ -14,19 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mitools._arrays import Matrix, Part
 from mitools._preparation import row_keys, twin_rows
-from mitools.base import PER_SYMBOL, check_whole
+from mitools.evidence.estimate import PER_SYMBOL
 
-__all__ = ["check_blocks", "copied", "doubts", "likeness", "orders", "subset_order"]
-
-#: A side is not turned by less than this share of its rows, either way: it would be nearly itself.
-LEAST_TURN = 0.05
-
-#: Runs that subsets are drawn from, at least.
-RUNS = 20
+__all__ = ["copied", "doubts", "likeness"]
 
 #: Lag-one correlations of both sides from which on rows are said to follow one another, and the
 #: same in standard deviations of those of unordered rows.
@@ -38,57 +25,6 @@ COPIED, TIES = 0.1, 1.1
 
 #: About so many columns of a side are looked at.
 COLUMNS = 64
-
-
-def check_blocks(blocks: int | None, parts: Sequence[Part]) -> None:
-    """Raise a ValueError unless every label has at least two rows for each block."""
-    if blocks is None:
-        return
-    check_whole("blocks", blocks)
-    fewest = min(len(part.x) for part in parts)
-    if 2 * blocks > fewest:
-        raise ValueError(
-            f"`blocks` must leave at least two rows to each, got {blocks} for {fewest} rows"
-            + (" of a label." if len(parts) > 1 else ".")
-            + " One block is the least, and turns the rows in a circle."
-        )
-
-
-def orders(
-    n: int, count: int, blocks: int | None, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """Return random orders of n rows, with shape (count, n).
-
-    Args:
-        n: How many rows.
-        count: How many orders.
-        blocks: None for every order alike; 1 for the rows turned in a circle; more for as many
-            runs of the turned rows, permuted.
-        generator: The source.
-    """
-    rows = np.arange(n)
-    if blocks is None:
-        return generator.permuted(np.tile(rows, (count, 1)), axis=1)
-    least = max(1, int(LEAST_TURN * n))
-    found = np.empty((count, n), np.int64)
-    for order in found:  # one after the other: in whatever batches they are asked for, the same
-        turned = np.roll(rows, -generator.integers(least, n - least + 1))
-        order[:] = _permuted_runs(turned, blocks, generator)
-    return found
-
-
-def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Return an order of n rows whose first half is a random half of the rows, or of the runs."""
-    if blocks is None:
-        return generator.permutation(n)
-    return _permuted_runs(np.arange(n), min(max(blocks, RUNS), n), generator)
-
-
-def _permuted_runs(
-    order: NDArray[np.int64], blocks: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    runs = np.array_split(order, blocks)
-    return np.concatenate([runs[i] for i in generator.permutation(blocks)])
 
 
 def likeness(side: Matrix) -> float:

@@ -1,41 +1,46 @@
-"""What every estimator takes and gives: `MutualInformationEstimator` and `Estimate`."""
+"""What every estimator takes and gives: `MutualInformationEstimator` and `Prepared`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import Matrix, paired_samples
+from mitools.evidence.estimate import PER_SYMBOL, Estimate, Found, amount, in_unit
+from mitools.messages import check_whole
 
 __all__ = [
+    "PER_SYMBOL",
     "Estimate",
+    "Found",
     "Matrix",
     "MutualInformationEstimator",
+    "Orders",
+    "Prepared",
     "amount",
     "as_call",
     "check_whole",
+    "has_views",
     "in_unit",
+    "narrowed",
+    "reordered",
 ]
 
-#: An estimate this close to its ceiling, as a fraction of it, says more about n than about the
-#: data.
-SATURATED = 0.9
+#: Orders of the samples, one a row, with shape (B, n).
+Orders = NDArray[np.int64]
 
-#: From this many samples a symbol on, the entropy of a sample's symbols is a fact about their
-#: distribution; with fewer it is bound by ln n, as every other ceiling is.
-PER_SYMBOL = 10
+#: From this width of a side on, neighbours confirm a value in principal coordinates instead,
+WIDE = 8
+#: and in so many of them.
+PRINCIPAL = 4
 
-
-def amount(value: float, unit: str = "nats") -> str:
-    """Return a value with its unit, for people; nats with their bits."""
-    if unit != "nats":
-        return f"{value:.3f} {unit}"
-    return f"{value:.3f} nats ({value / float(np.log(2)):.3f} bits)"
+#: From 2 up to this width of a side, and from so many samples on, `Auto` has views of its own.
+VIEWS, VIEWS_SAMPLES = 16, 200
 
 
 def as_call(settings: Any) -> str:
@@ -53,132 +58,15 @@ def as_call(settings: Any) -> str:
     return f"{type(settings).__name__}({', '.join(shown)})"
 
 
-def check_whole(name: str, value: Any, least: int = 1) -> None:
-    """Raise a ValueError unless the setting is a whole number of at least `least`."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
-    if value < least:
-        raise ValueError(f"`{name}` must be at least {least}, got {value}.")
-
-
-def in_unit(record: dict[str, Any], unit: str) -> dict[str, Any]:
-    """Return a record whose keys name `unit` instead of nats, and without bits."""
-    if unit == "nats":
-        return record
-    return {key.replace("nats", unit): item for key, item in record.items() if key != "bits"}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mutual information estimate in nats, with what is needed to trust it.
-
-    Attributes:
-        value: The estimate, in nats. It may be slightly negative: corrected and nearest-neighbour
-            estimates are noisy around zero, and clipping them would bias every average taken
-            later.
-        n_samples: How many samples it rests on.
-        ceiling: The largest value this estimator could have returned on these samples, in nats.
-            With `given`, the label-weighted mean of the parts' ceilings: each part sees only its
-            own points.
-        estimator: The settings that made it.
-        parts: Per label, the estimate within it (empty without `given`).
-        stats: What else the estimator saw, such as ``{"tied_fraction": 0.31}``.
-        entropy: The entropy of the side that the estimator took for discrete, in nats, the smaller
-            one of two; infinite if there is none. I(X; Y) cannot exceed it.
-    """
-
-    value: float
-    n_samples: int
-    ceiling: float
-    estimator: MutualInformationEstimator
-    parts: Mapping[Hashable, Estimate] = field(default_factory=dict)
-    stats: Mapping[str, float] = field(default_factory=dict)
-    entropy: float = float("inf")
-
-    @property
-    def unit(self) -> str:
-        """What the value is in: "nats", but for estimators of something else."""
-        return self.estimator.unit
-
-    @property
-    def bits(self) -> float:
-        """The estimate in bits: nats divided by ln 2. NaN for an estimate that is not in nats."""
-        return self.value / float(np.log(2)) if self.unit == "nats" else float("nan")
-
-    @property
-    def saturated(self) -> bool:
-        """Whether the value lies within 10 % of the ceiling.
-
-        Unless the ceiling is an entropy, the value then says little of the data.
-        """
-        return self.ceiling > 0 and self.value >= SATURATED * self.ceiling
-
-    @property
-    def ceiling_is_entropy(self) -> bool:
-        r"""Whether the ceiling is a fact about a discrete side, and not one about n.
-
-        It is where each symbol was seen ten times or more: :math:`e^H \le n / 10`.
-        """
-        parts = self.parts.values() or (self,)
-        return all(
-            part.entropy <= min(part.ceiling, np.log(part.n_samples / PER_SYMBOL))
-            for part in parts
-        )
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __repr__(self) -> str:
-        labels = f", {len(self.parts)} labels" if self.parts else ""
-        top = "the entropy" if self.ceiling_is_entropy else "its ceiling"
-        near = f", near {top}" if self.saturated else ""
-        return (
-            f"Estimate({self.value:.3f} {self.unit}, n={self.n_samples}{labels}, "
-            f"{self.estimator}{near})"
-        )
-
-    def summary(self) -> str:
-        """Return a few lines in nats and bits: the value, its ceiling, and each label's part."""
-        ceiling = amount(self.ceiling, self.unit) if np.isfinite(self.ceiling) else "none"
-        if self.ceiling_is_entropy:
-            ceiling += ", the entropy of the discrete side"
-        near = ", and the value is near it: see `assess`" if self.saturated else ""
-        lines = [
-            f"I = {amount(self.value, self.unit)}",
-            f"  estimator   {self.estimator}, n = {self.n_samples}",
-            f"  ceiling     {ceiling}{near}",
-        ]
-        lines += [
-            f"  label {label}: {amount(part.value, self.unit)}, n = {part.n_samples}"
-            for label, part in self.parts.items()
-        ]
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and text, ready for JSON; labels become text.
-
-        Keys name the unit: an estimate that is not in nats has no ``"nats"`` and no ``"bits"``.
-        """
-        record = {
-            "nats": self.value,
-            "bits": self.bits,
-            "n_samples": self.n_samples,
-            "ceiling_nats": self.ceiling if np.isfinite(self.ceiling) else None,
-            "ceiling_is_entropy": self.ceiling_is_entropy,
-            "saturated": self.saturated,
-            "estimator": repr(self.estimator),
-            "stats": {key: float(number) for key, number in self.stats.items()},
-            "parts": {str(label): part.to_dict() for label, part in self.parts.items()},
-        }
-        return in_unit(record, self.unit)
-
-
 class MutualInformationEstimator(ABC):
     """Settings of an estimator of I(X; Y). Subclasses are frozen dataclasses, with repr=False.
 
-    A new estimator implements `_estimate` and `ceiling`, and gains validation, conditioning on
-    labels, permutation nulls, assessment and the command line.
-
+    What one side gives is made once, whatever it is paired with: `_side` prepares a side alone,
+    and `_pair` estimates from two of them. A new estimator implements `_pair` and `ceiling`, and
+    `_side` where there is something to prepare; it gains validation, conditioning on labels,
+    permutation nulls, assessment, a sweep and a cross-check. One that prepares both sides together
+    implements `_prepare`, `_found` and `_permuted` in their place. A class with the one method
+    ``_estimate(x, y)``, which returns a value and a dictionary of statistics, works as well.
     """
 
     @property
@@ -207,17 +95,36 @@ class MutualInformationEstimator(ABC):
 
         Returns:
             The estimate with its ceiling and statistics.
-        """
-        return self._checked(*paired_samples(x, y))
 
-    @abstractmethod
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        """Return I(X; Y) in nats, unclipped, and statistics, for validated float64 matrices.
-
-        A statistic named ``"ceiling"`` is a tighter, data-dependent ceiling; it is moved to
-        `Estimate.ceiling`. One named ``"entropy"`` is the (smaller) entropy of the sides taken for
-        discrete: a ceiling too, moved to `Estimate.entropy`.
+        Raises:
+            TypeError: For data that are not numbers.
+            ValueError: For empty, unequal, missing or infinite data, or too few samples.
         """
+        return self.prepare(*paired_samples(x, y)).estimate()
+
+    @final
+    def prepare(self, x: Matrix, y: Matrix, where: str = "") -> Prepared:
+        """Return a pair of sides made ready, from which estimate and null come.
+
+        Args:
+            x: Validated samples of X: finite, float64, with shape (n, d_x).
+            y: Paired samples of Y, with shape (n, d_y).
+            where: Which samples these are, for the error: "" or such as " in label 3".
+
+        Returns:
+            The prepared pair.
+
+        Raises:
+            ValueError: For too few samples.
+        """
+        needed = self.minimum_samples()
+        if len(x) < needed:
+            raise ValueError(
+                f"{self} needs at least {needed} samples{where}, got {len(x)}. Pass more samples"
+                + (", or merge or drop small labels." if where else ", or lower its settings.")
+                + _sideways(x, y)
+            )
+        return Prepared(self, self._prepare(x, y), len(x))
 
     @abstractmethod
     def ceiling(self, n_samples: int) -> float:
@@ -227,39 +134,131 @@ class MutualInformationEstimator(ABC):
         """Return the fewest samples the estimator accepts."""
         return 2
 
-    def _bias_rate(self, d_x: int, d_y: int) -> float:
-        """Return a, where the bias shrinks as n^-a at its slowest: 1/2 at edges and in tails."""
+    def bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return a, where the bias shrinks as n^-a at its slowest: 1/2 at edges and in tails.
+
+        Args:
+            d_x: Columns of X.
+            d_y: Columns of Y.
+        """
         return 0.5
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
+    def nearby(self) -> Mapping[str, MutualInformationEstimator]:
+        """Return the estimator under nearby settings, by a name for each: the sweep of `assess`.
 
-        Estimators override it to reuse what does not change when the pairing does: the default
-        estimates afresh.
+        By default those are half and twice its neighbours `k`, if it is a dataclass with such a
+        setting, and none otherwise.
         """
-        return np.array([self._estimate(x, y[order])[0] for order in permutations])
+        k = getattr(self, "k", None)
+        if k is None or not is_dataclass(self):
+            return {}
+        return {
+            f"k={other}": replace(self, k=other) for other in (max(1, k // 2), 2 * k) if other != k
+        }
 
-    @final
-    def _checked(self, x: Matrix, y: Matrix, where: str = "") -> Estimate:
-        """Estimate on validated matrices after the check on the number of samples."""
-        needed = self.minimum_samples()
-        if len(x) < needed:
-            raise ValueError(
-                f"{self} needs at least {needed} samples{where}, got {len(x)}. Pass more samples"
-                + (", or merge or drop small labels." if where else ", or lower its settings.")
-                + _sideways(x, y)
-            )
-        value, stats = self._estimate(x, y)
-        entropy = float(stats.pop("entropy", np.inf))
-        tighter = min(stats.pop("ceiling", np.inf), entropy)
+    def counterpart(
+        self, discrete: bool, width: int, n_samples: int
+    ) -> MutualInformationEstimator | str | None:
+        """Return an estimator of another kind that may confirm a value: the cross-check.
+
+        Args:
+            discrete: Whether the estimator took a side for discrete.
+            width: Columns of the wider side.
+            n_samples: Samples, or those of the smallest label.
+
+        Returns:
+            The estimator or its name, as for `parse_estimator`; None where no other estimator can
+            confirm it. By default, cells for discrete sides and neighbours for others, in
+            principal coordinates where a side is wide.
+        """
+        if not self.comparable:
+            return None
+        return "edge" if discrete else narrowed("ksg", width)
+
+    def around(self, other: MutualInformationEstimator) -> MutualInformationEstimator:
+        """Return `other` so that it sees what this estimator sees: reduced sides, for instance."""
+        return other
+
+    def _side(self, rows: Matrix) -> Any:
+        """Return one side made ready, whatever it is paired with: by default the rows.
+
+        It must be an array of rows, or have a method ``reordered(order)``.
+        """
+        return rows
+
+    def _pair(self, x: Any, y: Any) -> Found:
+        """Return what two prepared sides hold of each other."""
+        whole = getattr(self, "_estimate", None)  # a class with one method for all
+        if whole is None:
+            raise TypeError(f"{type(self).__name__} must implement `_pair(x, y)`.")
+        return Found.of(whole(x, y))
+
+    def _prepare(self, x: Matrix, y: Matrix) -> Any:
+        """Return both sides made ready."""
+        return self._side(x), self._side(y)
+
+    def _found(self, prepared: Any) -> Found:
+        """Return what `_prepare` made ready holds."""
+        return Found.of(self._pair(*prepared))
+
+    def _permuted(self, prepared: Any, orders: Orders) -> Matrix:
+        """Return the values for y permuted by each row of `orders`, with shape (B,).
+
+        Estimators override it to reuse more than the sides when the pairing changes.
+        """
+        x, y = prepared
+        return np.array([self._pair(x, reordered(y, order)).value for order in orders])
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A pair of sides made ready for one estimator, for as many pairings as are asked for.
+
+    Attributes:
+        estimator: Whose it is.
+        sides: What the estimator made of both sides.
+        n_samples: How many samples there are.
+    """
+
+    estimator: MutualInformationEstimator
+    sides: Any
+    n_samples: int
+
+    def found(self) -> Found:
+        """Return what the method finds."""
+        return self.estimator._found(self.sides)
+
+    def estimate(self) -> Estimate:
+        """Return the estimate with its ceiling and statistics."""
+        found = self.found()
+        ceiling = min(found.ceiling, found.entropy, self.estimator.ceiling(self.n_samples))
         return Estimate(
-            value=float(value),
-            n_samples=len(x),
-            ceiling=float(min(self.ceiling(len(x)), tighter)),
-            estimator=self,
-            stats=stats,
-            entropy=entropy,
+            value=float(found.value),
+            n_samples=self.n_samples,
+            ceiling=float(ceiling),
+            estimator=self.estimator,
+            stats=found.stats,
+            entropy=float(found.entropy),
         )
+
+    def permuted(self, orders: Orders) -> Matrix:
+        """Return the values with y permuted by each row of `orders`, with shape (B,)."""
+        return self.estimator._permuted(self.sides, orders)
+
+
+def reordered(side: Any, order: NDArray[np.int64]) -> Any:
+    """Return a prepared side with its samples in another order."""
+    return side[order] if isinstance(side, np.ndarray) else side.reordered(order)
+
+
+def has_views(width: int, n_samples: int) -> bool:
+    """Return whether `Auto` sees such sides in other ways than by neighbours and cells."""
+    return 1 < width <= VIEWS and n_samples >= VIEWS_SAMPLES
+
+
+def narrowed(name: str, width: int) -> str:
+    """Return an estimator's name, on principal coordinates where a side is wide."""
+    return name if width <= WIDE else f"{name}+pca:{PRINCIPAL}"
 
 
 def _sideways(x: Matrix, y: Matrix) -> str:

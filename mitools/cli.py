@@ -184,7 +184,7 @@ def matrix(
 ) -> None:
     """Estimate I for every pair of columns: heat map (png), matrix and p values (csv)."""
     import mitools
-    from mitools._resampling import tail_text
+    from mitools.evidence.null import tail_text
     from mitools.tables import read_table
 
     chosen = None if estimator is None else mitools.parse_estimator(estimator)

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitools import estimators as known
-from mitools._arrays import paired_samples, split_by_label
-from mitools._parallel import n_workers
-from mitools._resampling import fitted_p_value, permuted_estimates, tail_text
 from mitools.base import Estimate, MutualInformationEstimator, check_whole
-from mitools.information import as_estimator, estimate_parts
+from mitools.evidence.null import Null, tail_text
+from mitools.evidence.sample import Sample
+from mitools.information import as_estimator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,20 +38,31 @@ class Compared:
     Attributes:
         estimator: The estimator.
         estimate: Its estimate; None if it refused the data.
-        null_mean: Mean of its permutation null, in its unit.
-        null_sd: Standard deviation of that null.
-        fitted_p_value: Tail of the law fitted to the null.
+        null: Its permutation null, in its unit; None beside no estimate.
         seconds: Time for the estimate alone.
         refusal: Why there is no estimate; empty if there is one.
     """
 
     estimator: MutualInformationEstimator
     estimate: Estimate | None
-    null_mean: float = float("nan")
-    null_sd: float = float("nan")
-    fitted_p_value: float = float("nan")
+    null: Null | None = None
     seconds: float = float("nan")
     refusal: str = ""
+
+    @property
+    def null_mean(self) -> float:
+        """Mean of its permutation null, in its unit."""
+        return float("nan") if self.null is None else self.null.mean
+
+    @property
+    def null_sd(self) -> float:
+        """Standard deviation of that null."""
+        return float("nan") if self.null is None else self.null.sd
+
+    @property
+    def fitted_p_value(self) -> float:
+        """Tail of the law fitted to the null."""
+        return float("nan") if self.null is None else self.null.fitted_p_value
 
 
 @dataclass(frozen=True)
@@ -168,43 +178,35 @@ def compare(
     """
     check_whole("n_permutations", n_permutations)
     check_whole("seed", seed, 0)
-    n_workers(n_jobs)
     if estimators is None:
         estimators = [getattr(known, name)() for name in USUAL]
     if not estimators:
         raise ValueError("`estimators` is empty: name at least one.")
     for estimator in estimators:
         as_estimator(estimator)
-    parts = split_by_label(*paired_samples(x, y, given=given), given)
+    sample = Sample.of(x, y, given, n_jobs=n_jobs)
     answers = []
     for estimator in estimators:
         if progress is not None:
             progress(str(estimator))
-        answers.append(_answer(estimator, parts, n_permutations, seed, n_jobs))
+        answers.append(_answer(estimator, sample, n_permutations, seed))
     return Comparison(tuple(answers))
 
 
 def _answer(
-    estimator: MutualInformationEstimator,
-    parts: Any,
-    n_permutations: int,
-    seed: int,
-    n_jobs: int | None,
+    estimator: MutualInformationEstimator, sample: Sample, n_permutations: int, seed: int
 ) -> Compared:
     start = time.perf_counter()
     try:
-        estimate = estimate_parts(parts, estimator, n_jobs)
+        prepared = sample.prepare(estimator)
+        estimate = prepared.estimate
     except ValueError as error:  # the data passed the checks, so it is this estimator's own limit
         return Compared(estimator, None, refusal=str(error))
     seconds = time.perf_counter() - start
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has said it once
-        null, _ = permuted_estimates(
-            estimator, parts, n_permutations, np.random.default_rng([seed, 0]), n_jobs
-        )
-    sd = float(null.std(ddof=1)) if len(null) > 1 else 0.0
-    tail = fitted_p_value(null, estimate.value)
-    return Compared(estimator, estimate, float(null.mean()), sd, tail, seconds)
+        null, _ = prepared.null(n_permutations, np.random.default_rng([seed, 0]))
+    return Compared(estimator, estimate, null, seconds)
 
 
 def _numbers(one: Compared) -> dict[str, Any]:

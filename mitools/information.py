@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from mitools._arrays import Part, paired_samples, split_by_label
-from mitools._parallel import in_parallel, n_workers
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.estimators.ksg import KSG
+from mitools.evidence.sample import Sample
 
-__all__ = ["as_estimator", "estimate_parts", "mutual_information"]
+__all__ = ["as_estimator", "mutual_information"]
 
 
 def mutual_information(
@@ -53,9 +51,7 @@ def mutual_information(
         Estimate(0.342 nats, n=2000, KSG(k=3))
     """
     estimator = as_estimator(estimator)
-    n_workers(n_jobs)
-    parts = split_by_label(*paired_samples(x, y, given=given), given)
-    return estimate_parts(parts, estimator, n_jobs)
+    return Sample.of(x, y, given, n_jobs=n_jobs).estimate(estimator)
 
 
 def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformationEstimator:
@@ -67,39 +63,3 @@ def as_estimator(estimator: MutualInformationEstimator | None) -> MutualInformat
             "Classes are called first: KSG() rather than KSG."
         )
     return estimator
-
-
-def estimate_parts(
-    parts: Sequence[Part], estimator: MutualInformationEstimator, n_jobs: int | None = None
-) -> Estimate:
-    """Estimate within each part and combine; a single part without a label is the whole."""
-    if parts[0].label is None:
-        return estimator._checked(parts[0].x, parts[0].y)
-
-    def estimated(part: Part) -> Estimate:
-        where = f" in each label; label {str(part.label)!r} has too few"
-        return estimator._checked(part.x, part.y, where=where)
-
-    estimates = in_parallel(estimated, parts, n_jobs)
-    labels = [part.label for part in parts]
-    return weighted(dict(zip(labels, estimates, strict=True)), estimator)
-
-
-def weighted(parts: dict[Any, Estimate], estimator: MutualInformationEstimator) -> Estimate:
-    """Combine per-label estimates: means of values and ceilings, weighted by label frequency."""
-    n_samples = sum(part.n_samples for part in parts.values())
-    shares = [part.n_samples / n_samples for part in parts.values()]
-    shared = set.intersection(*(set(part.stats) for part in parts.values()))
-
-    def mean(numbers: list[float]) -> float:
-        return float(sum(share * number for share, number in zip(shares, numbers, strict=True)))
-
-    return Estimate(
-        value=mean([part.value for part in parts.values()]),
-        n_samples=n_samples,
-        ceiling=mean([part.ceiling for part in parts.values()]),
-        estimator=estimator,
-        parts=parts,
-        stats={key: mean([part.stats[key] for part in parts.values()]) for key in sorted(shared)},
-        entropy=mean([part.entropy for part in parts.values()]),
-    )

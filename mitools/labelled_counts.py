@@ -15,7 +15,6 @@ from mitools._arrays import paired_samples, split_by_label
 from mitools.base import Estimate
 from mitools.counts import CountState, reading
 from mitools.estimators.edge import EDGE
-from mitools.information import weighted
 
 __all__ = ["LabelledCounts"]
 
@@ -163,4 +162,4 @@ class LabelledCounts:
                 estimates[label] = state.finalize()
             except ValueError as error:
                 raise ValueError(f"In the label {label!r}: {error}") from error
-        return weighted(estimates, next(iter(self.states.values())).estimator)
+        return Estimate.pooled(estimates, next(iter(self.states.values())).estimator)

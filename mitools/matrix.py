@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools import estimators as known
-from mitools._arrays import Part, as_samples, is_missing
+from mitools._arrays import as_samples, is_missing
 from mitools._parallel import in_parallel, n_workers
-from mitools._resampling import fitted_p_value, p_value, permuted_estimates
 from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.evidence.null import Null
+from mitools.evidence.sample import Sample
 from mitools.information import as_estimator
-from mitools.verdict import claimed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,12 +193,10 @@ def information_matrix(
         i, j = pair
         x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
         one = estimator or _for_kinds(discrete[x], discrete[y])
-        value = one._checked(sides[x], sides[y], f" for {names[i]!r} and {names[j]!r}").value
-        rng = np.random.default_rng([seed, i, j])
-        part = Part(None, 1.0, sides[x], sides[y])
-        null, _ = permuted_estimates(one, [part], n_permutations, rng)
-        p, tail = p_value(null, value), fitted_p_value(null, value)
-        return _Pair(value, float(null.mean()), p, tail, one)
+        pair_name = f" for {names[i]!r} and {names[j]!r}"
+        prepared = Sample.of_pair(sides[x], sides[y]).prepare(one, pair_name)
+        null, _ = prepared.null(n_permutations, np.random.default_rng([seed, i, j]))
+        return _Pair(null, one)
 
     def told(done: int) -> None:
         if progress is not None:
@@ -207,19 +205,19 @@ def information_matrix(
     found = in_parallel(estimated, pairs, n_jobs, told)
     # the least that so many permutations can count says nothing beyond itself
     least = 1 / (n_permutations + 1)
-    single = [one.tail if one.p <= least else max(one.p, one.tail) for one in found]
+    p, tails = ([getattr(one.null, of) for one in found] for of in ("p_value", "fitted_p_value"))
+    single = [tail if one <= least else max(one, tail) for one, tail in zip(p, tails, strict=True)]
     adjusted = _adjusted(np.array(single))
-    values = _square(d, pairs, [one.value for one in found])
+    values = _square(d, pairs, [one.null.observed for one in found])
     dependent = [
-        claimed(one.p, one.tail, n_permutations) and each <= FALSE_SHARE
-        for one, each in zip(found, adjusted, strict=True)
+        one.null.claims and each <= FALSE_SHARE for one, each in zip(found, adjusted, strict=True)
     ]
     return InformationMatrix(
         names=tuple(names),
         values=values,
-        null_means=_square(d, pairs, [one.null_mean for one in found]),
-        p_values=_square(d, pairs, [one.p for one in found]),
-        fitted_p_values=_square(d, pairs, [one.tail for one in found]),
+        null_means=_square(d, pairs, [one.null.mean for one in found]),
+        p_values=_square(d, pairs, p),
+        fitted_p_values=_square(d, pairs, tails),
         adjusted_p_values=_square(d, pairs, adjusted),
         dependent=_square(d, pairs, dependent) == 1,
         order=_clustered(values),
@@ -230,10 +228,7 @@ def information_matrix(
 class _Pair(NamedTuple):
     """What is found for one pair of columns."""
 
-    value: float
-    null_mean: float
-    p: float
-    tail: float
+    null: Null
     estimator: MutualInformationEstimator
 
 

@@ -1,13 +1,15 @@
-"""The two error messages both packages need: an unknown name, and a missing optional package."""
+"""The error messages both packages need: an unknown name, a bad number, a missing package."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
 from types import ModuleType
+from typing import Any
 
-__all__ = ["MissingExtraError", "require", "unknown"]
+__all__ = ["MissingExtraError", "check_whole", "require", "unknown"]
 
 #: How many known names an error lists before it only counts the rest.
 LISTED = 12
@@ -38,6 +40,14 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
     return (
         f"No {kind} named {str(name)!r}.{hint} Known {plural}{of}{rest_of_kind}: {listed}{rest}."
     )
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Raise a ValueError unless the setting is a whole number of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
+    if int(value) < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {value}.")
 
 
 def _plural(noun: str) -> str:

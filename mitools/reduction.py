@@ -10,17 +10,16 @@ sees the pairing, is cross-fitted instead, and fitted again for every permutatio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mitools._arrays import as_samples
 from mitools._preparation import SAFE_HIGH, SAFE_LOW, varying_columns
-from mitools.base import Matrix, MutualInformationEstimator, as_call
+from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared, as_call
 from mitools.cca import CCA, _whitened
 
 __all__ = ["PCA", "Pooling", "RandomProjection", "Reduced", "Reduction"]
@@ -260,38 +259,64 @@ class Reduced(MutualInformationEstimator):
             return max(self.reduction.minimum_samples(), 2 * needed)
         return needed
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        if isinstance(self.reduction, CCA):
-            return self._over_folds(self.reduction._folds(_whitened(x), _whitened(y)))
-        return self.estimator._estimate(*self._reduced(x, y))
+    def nearby(self) -> Mapping[str, Reduced]:
+        """Return the inner estimator's nearby settings, on the same reduced sides."""
+        inner = self.estimator.nearby()
+        return {name: replace(self, estimator=other) for name, other in inner.items()}
 
-    def _bias_rate(self, d_x: int, d_y: int) -> float:
+    def counterpart(
+        self, discrete: bool, width: int, n_samples: int
+    ) -> MutualInformationEstimator | str | None:
+        """Return the inner estimator's counterpart for narrow sides; `around` reduces for it."""
+        return self.estimator.counterpart(discrete, 1, n_samples)
+
+    def around(self, other: MutualInformationEstimator) -> Reduced:
+        """Return `other` on the same reduced sides."""
+        return replace(self, estimator=self.estimator.around(other))
+
+    def _prepare(self, x: Matrix, y: Matrix) -> Prepared | tuple[Matrix, Matrix]:
+        if isinstance(self.reduction, CCA):
+            return _whitened(x), _whitened(y)  # neither knows the pairing
+        return self.estimator.prepare(*self._reduced(x, y))
+
+    def _found(self, prepared: Prepared | tuple[Matrix, Matrix]) -> Found:
+        if isinstance(prepared, Prepared):
+            return prepared.found()
+        return self._over_folds(*prepared)
+
+    def bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return the inner estimator's, for sides of the reduced width."""
         to_x, to_y = self.sides or (self.reduction, self.reduction)
         widths = [
             min(width, int(np.prod(getattr(reduction, "n_components", width))))
             for width, reduction in ((d_x, to_x), (d_y, to_y))
         ]
-        return self.estimator._bias_rate(widths[0], widths[1])
+        return self.estimator.bias_rate(widths[0], widths[1])
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row; `CCA` is fitted again each time."""
-        if isinstance(self.reduction, CCA):
-            left, right = _whitened(x), _whitened(y)  # neither knows the pairing
-            folds = (self.reduction._folds(left, right[row]) for row in permutations)
-            return np.array([self._over_folds(each)[0] for each in folds])
-        return self.estimator._permuted(*self._reduced(x, y), permutations)
+    def _permuted(self, prepared: Prepared | tuple[Matrix, Matrix], orders: Orders) -> Matrix:
+        """Return the values for y permuted by each row; `CCA` is fitted again each time."""
+        if isinstance(prepared, Prepared):
+            return prepared.permuted(orders)
+        x, y = prepared
+        return np.array([self._over_folds(x, y[order]).value for order in orders])
 
     def _reduced(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         assert self.sides is not None
         to_x, to_y = self.sides
         return to_x._reduce(x), to_y._reduce(y)
 
-    def _over_folds(self, folds: list[tuple[Matrix, Matrix]]) -> tuple[float, dict[str, float]]:
-        """Return the mean estimate of the folds, and of the statistics that all of them have."""
-        found = [self.estimator._estimate(u, v) for u, v in folds]
-        shared = [key for key in found[0][1] if all(key in stats for _, stats in found)]
-        means = {key: float(np.mean([stats[key] for _, stats in found])) for key in shared}
-        return float(np.mean([value for value, _ in found])), means
+    def _over_folds(self, x: Matrix, y: Matrix) -> Found:
+        """Return the means over the halves, of the statistics that all of them have."""
+        assert isinstance(self.reduction, CCA)
+        folds = self.reduction._folds(x, y)
+        found = [self.estimator.prepare(u, v).found() for u, v in folds]
+        shared = [key for key in found[0].stats if all(key in each.stats for each in found)]
+        return Found(
+            float(np.mean([each.value for each in found])),
+            float(np.mean([each.ceiling for each in found])),
+            float(np.mean([each.entropy for each in found])),
+            {key: float(np.mean([each.stats[key] for each in found])) for key in shared},
+        )
 
 
 def _check_count(value: Any, name: str = "n_components") -> None:

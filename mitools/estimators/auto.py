@@ -15,7 +15,7 @@ where the candidate's own :math:`sd_i(\iota_c(i))` counts if it is larger.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared, check_whole
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.ksg import KSG
 from mitools.estimators.projections import Whitened, held_out
@@ -164,43 +164,53 @@ class Auto(MutualInformationEstimator):
             y: Paired samples of Y.
         """
         x, y = paired_samples(x, y)
-        name, other = for_repeated(x, y, self.k, self.seed)
-        if other is not None:
-            value = other._estimate(x, y)[0]
-            return Explanation(
-                (Candidate(name, value, 0.0, True, "discrete sides"),),
-                f"{name}: rows repeat, so that at least one side is discrete, or partly so.",
-            )
-        left, right = _Side(x), _Side(y)
-        return _choose(self._candidates(left, right, self._floors(left, right)))
+        return self._explained(self._prepare(x, y))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def counterpart(self, discrete: bool, width: int, n_samples: int) -> str:
+        """Return "edge": cells are the one kind of view that is none of its own."""
+        return "edge"
+
+    def _prepare(self, x: Matrix, y: Matrix) -> _Sides | _Repeated:
         name, other = for_repeated(x, y, self.k, self.seed)
         if other is not None:
-            value, stats = other._estimate(x, y)
-            stats.setdefault("ceiling", other.ceiling(len(x)))
-            return value, stats | {f"picked_{name}": 1.0}
-        explanation = self.explain(x, y)
+            return _Repeated(name, other.prepare(x, y))
+        left, right = _Side(x), _Side(y)
+        return _Sides(left, right, self._floors(left, right))
+
+    def _explained(self, prepared: _Sides | _Repeated) -> Explanation:
+        if isinstance(prepared, _Sides):
+            return _choose(self._candidates(*prepared))
+        name, value = prepared.name, prepared.pair.found().value
+        return Explanation(
+            (Candidate(name, value, 0.0, True, "discrete sides"),),
+            f"{name}: rows repeat, so that at least one side is discrete, or partly so.",
+        )
+
+    def _found(self, prepared: _Sides | _Repeated) -> Found:
+        if isinstance(prepared, _Repeated):
+            found, pair = prepared.pair.found(), prepared.pair
+            own = found.ceiling if np.isfinite(found.ceiling) else np.inf
+            ceiling = own if own < np.inf else pair.estimator.ceiling(pair.n_samples)
+            return replace(
+                found,
+                ceiling=ceiling,
+                stats={**found.stats, f"picked_{prepared.name}": 1.0},
+            )
+        explanation = self._explained(prepared)
         picked = explanation.picked
         stats = {f"candidate_{one.name}": one.value for one in explanation.candidates}
         stats |= {f"picked_{picked.name}": 1.0, "above_first": picked.above}
-        if picked.name in ("ksg", "ranked", "radial"):
-            stats["ceiling"] = KSG(k=self.k).ceiling(len(x))
-        return picked.value, stats
+        neighbors = picked.name in ("ksg", "ranked", "radial")
+        ceiling = KSG(k=self.k).ceiling(prepared.x.n_samples) if neighbors else np.inf
+        return Found(picked.value, ceiling, stats=stats)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row; every one repeats the choice."""
-        other = for_repeated(x, y, self.k, self.seed)[1]
-        if other is not None:
-            return other._permuted(x, y, permutations)
-        left, right = _Side(x), _Side(y)
-        floors = self._floors(left, right)
-        return np.array(
-            [
-                _choose(self._candidates(left, right.reordered(order), floors)).picked.value
-                for order in permutations
-            ]
-        )
+    def _permuted(self, prepared: _Sides | _Repeated, orders: Orders) -> Matrix:
+        """Return the values for y permuted by each row; every one repeats the choice."""
+        if isinstance(prepared, _Repeated):
+            return prepared.pair.permuted(orders)
+        x, y, floors = prepared
+        permuted = (self._candidates(x, y.reordered(order), floors) for order in orders)
+        return np.array([_choose(candidates).picked.value for candidates in permuted])
 
     def _floors(self, x: _Side, y: _Side) -> dict[str, float]:
         """Return the least standard errors of the neighbour estimates on the data as they are.
@@ -220,7 +230,7 @@ class Auto(MutualInformationEstimator):
             ("ksg", x.standard, y.standard),
             ("ranked", x.ranks.normal, y.ranks.normal),
         ):
-            null = KSG(k=self.k)._permuted(left[rows], right[rows], orders)
+            null = KSG(k=self.k).prepare(left[rows], right[rows]).permuted(orders)
             floors[name] = float(null.std(ddof=1)) * np.sqrt(len(rows) / n)
         return floors
 
@@ -271,6 +281,21 @@ class _Row(NamedTuple):
     terms: Matrix
     sees: str
     floor: float = 0.0
+
+
+class _Repeated(NamedTuple):
+    """Sides of which one repeats its rows: the name of what takes them, and them made ready."""
+
+    name: str
+    pair: Prepared
+
+
+class _Sides(NamedTuple):
+    """Both sides, and the least standard errors of the neighbour estimates on them."""
+
+    x: _Side
+    y: _Side
+    floors: dict[str, float]
 
 
 class _Side:

@@ -21,10 +21,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
 
 from mitools._preparation import drop_constant
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import _components, _linear_information, rank_normal
 from mitools.estimators.ksg import KSG
 from mitools.estimators.projections import HeldOut, Whitened, held_out, normal_information
@@ -95,19 +94,13 @@ class Canonical(MutualInformationEstimator):
         """Return infinity: the pairs' information adds up without a bound of its own."""
         return float(np.inf)
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        return self._of_ranks(Ranks.of(x), Ranks.of(y))
+    def _side(self, rows: Matrix) -> Ranks:
+        return Ranks.of(rows)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row; directions are sought each time."""
-        left, right = Ranks.of(x), Ranks.of(y)
-        return np.array(
-            [self._of_ranks(left, right.reordered(order))[0] for order in permutations]
-        )
-
-    def _of_ranks(self, x: Ranks, y: Ranks) -> tuple[float, dict[str, float]]:
+    def _pair(self, x: Ranks, y: Ranks) -> Found:
+        """Return the estimate; directions are sought for each pairing anew."""
         if 0 in (x.white.scores.shape[1], y.white.scores.shape[1]):
-            return 0.0, {"pairs": 0.0}
+            return Found(0.0, stats={"pairs": 0.0})
         n = len(x.white.scores)
         halves = held_out(x.white, y.white, self.seed)
         terms, pairs = canonical_terms(halves, n, self.k, self.leading)
@@ -118,7 +111,7 @@ class Canonical(MutualInformationEstimator):
         error = float((terms - local).std()) / np.sqrt(n)
         if trusted and copula > value + EVIDENCE * error:
             value = copula
-        return value, stats
+        return Found(value, stats=stats)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,11 +198,12 @@ def normal_terms(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of linearly determined pairs: then it is not trusted
-        value, stats = _linear_information(x.components, y.components, seed)
+        copula = _linear_information(x.components, y.components, seed)
+    value = copula.value
     trusted = (
         all(abs(side.kurtosis - 1) <= KURTOSIS for side in (x, y))
         and all(half.normality >= NORMAL for half in halves)
-        and not stats.get("determined_pairs")
+        and not copula.stats.get("determined_pairs")
     )
     local = np.empty(len(x.normal))
     for half in halves:
@@ -221,15 +215,9 @@ def normal_terms(
 
 def local_ksg(x: Matrix, y: Matrix, k: int = 4) -> Matrix:
     """Return each sample's share of the KSG estimate (variant 1), in nats, with shape (n,)."""
-    ksg = KSG(k=k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ties in projections are not ties in the data
-        x, y, *_ = ksg._prepared(x, y)
-    if 0 in (x.shape[1], y.shape[1]):
-        return np.zeros(len(x))
-    n_x, n_y = ksg.search.counts(x, y, ksg._query(x, y))
-    psi = digamma(np.arange(1, len(x) + 2, dtype=np.float64))
-    return np.asarray(digamma(k) + digamma(len(x)) - psi[n_x] - psi[n_y])
+        return KSG(k=k).contributions(x, y)
 
 
 def _chain(u: Matrix, v: Matrix, k: int) -> tuple[Matrix, int]:

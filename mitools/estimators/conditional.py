@@ -28,7 +28,7 @@ from scipy.special import digamma
 from mitools._arrays import as_samples, paired_samples
 from mitools._kernels.local import local_permutation
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Estimate, Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Estimate, Found, Matrix, MutualInformationEstimator, check_whole
 
 __all__ = [
     "ConditionalKSG",
@@ -99,9 +99,12 @@ class ConditionalKSG(MutualInformationEstimator):
         """Return psi(n) - psi(k)."""
         return float(digamma(n_samples) - digamma(self.k))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _side(self, rows: Matrix) -> Matrix:
+        return _scaled(rows)
+
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
         """Return I(X; Y) without a condition: Kraskov's first estimator."""
-        return _frenzel_pompe(_scaled(x), _scaled(y), x[:, :0], self.k), {}
+        return Found(_frenzel_pompe(x, y, x[:, :0], self.k))
 
     def _reduced(
         self, x: Matrix, y: Matrix, z: Matrix

@@ -11,13 +11,13 @@ occupied cells. The chi-square form of the same counts is :math:`\sum N_{ij}^2 /
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator
 from mitools.messages import unknown
 
 __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
@@ -90,44 +90,34 @@ class PlugIn(MutualInformationEstimator):
             return float(n_samples - 1)
         return float(np.log(n_samples)) + self._added(n_samples, n_samples)
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        codes_x, codes_y = as_codes(x), as_codes(y)
-        counts_x, counts_y = np.bincount(codes_x), np.bincount(codes_y)
-        counts_xy = _joint_counts(codes_x, codes_y)
-        h_x, h_y, h_xy = (self._entropy(counts) for counts in (counts_x, counts_y, counts_xy))
+    def _side(self, rows: Matrix) -> _Symbols:
+        codes = as_codes(rows)
+        counts = np.bincount(codes)
+        return _Symbols(codes, counts, self._entropy(counts))
+
+    def _pair(self, x: _Symbols, y: _Symbols) -> Found:
+        counts_xy = _joint_counts(x.codes, y.codes)
+        h_xy = self._entropy(counts_xy)
         stats = {
-            "entropy_x": h_x,
-            "entropy_y": h_y,
+            "entropy_x": x.entropy,
+            "entropy_y": y.entropy,
             "entropy_xy": h_xy,
-            "cells_x": float(len(counts_x)),
-            "cells_y": float(len(counts_y)),
+            "cells_x": float(len(x.counts)),
+            "cells_y": float(len(y.counts)),
             "cells_xy": float(len(counts_xy)),
-            "singleton_fraction": float((counts_xy == 1).sum() / len(x)),
+            "singleton_fraction": float((counts_xy == 1).sum() / len(x.codes)),
         }
         if self.divergence == "chi-square":
-            stats["ceiling"] = min(stats["cells_x"], stats["cells_y"]) - 1
-            return self._chi_square(codes_x, codes_y, counts_x, counts_y), stats
-        stats["entropy"] = min(h_x, h_y)
-        return _information(h_x, h_y, h_xy), stats
+            ceiling = min(stats["cells_x"], stats["cells_y"]) - 1
+            return Found(self._chi_square(x, y), ceiling, stats=stats)
+        value = _information(x.entropy, y.entropy, h_xy)
+        return Found(value, entropy=min(x.entropy, y.entropy), stats=stats)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        codes_x, codes_y = as_codes(x), as_codes(y)
-        if self.divergence == "chi-square":
-            counts = np.bincount(codes_x), np.bincount(codes_y)
-            return np.array(
-                [self._chi_square(codes_x, codes_y[order], *counts) for order in permutations]
-            )
-        h_x, h_y = (self._entropy(np.bincount(codes)) for codes in (codes_x, codes_y))
-        joint = (self._entropy(_joint_counts(codes_x, codes_y[order])) for order in permutations)
-        return np.array([_information(h_x, h_y, h_xy) for h_xy in joint])
-
-    def _chi_square(
-        self, codes_x: Codes, codes_y: Codes, counts_x: Codes, counts_y: Codes
-    ) -> float:
-        n, (k, other) = len(codes_x), (len(counts_x) - 1, len(counts_y) - 1)
-        pairs, joint = np.unique(codes_x * (other + 1) + codes_y, return_counts=True)
+    def _chi_square(self, x: _Symbols, y: _Symbols) -> float:
+        n, (k, other) = len(x.codes), (len(x.counts) - 1, len(y.counts) - 1)
+        pairs, joint = np.unique(x.codes * (other + 1) + y.codes, return_counts=True)
         # Ratios of whole numbers, so that a copy is worth exactly its number of values less one.
-        expected = counts_x[pairs // (other + 1)] * counts_y[pairs % (other + 1)]
+        expected = x.counts[pairs // (other + 1)] * y.counts[pairs % (other + 1)]
         ratio = float((joint * joint / expected).sum())
         return ratio - 1 - (k * other / (n - 1) if self.correction == "chance" else 0.0)
 
@@ -136,6 +126,18 @@ class PlugIn(MutualInformationEstimator):
 
     def _added(self, n_cells: int, n_samples: int) -> float:
         return (n_cells - 1) / (2 * n_samples) if self.correction == "miller_madow" else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Symbols:
+    """One side as symbols: their codes, how often each occurs, and their entropy in nats."""
+
+    codes: Codes
+    counts: Codes
+    entropy: float
+
+    def reordered(self, order: Codes) -> _Symbols:
+        return replace(self, codes=self.codes[order])
 
 
 def as_codes(rows: Matrix) -> Codes:

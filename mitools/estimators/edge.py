@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import paired_samples
 from mitools._preparation import varying_columns
-from mitools.base import Estimate, MutualInformationEstimator, check_whole
+from mitools.base import (
+    Estimate,
+    Found,
+    MutualInformationEstimator,
+    check_whole,
+    has_views,
+    narrowed,
+)
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
 from mitools.directions import WIDEST, CanonicalDirections, random_directions, usable_columns
@@ -37,6 +44,17 @@ DEEPEST = 20
 #: A stream's cells are halved this often by default: 4^9 = 262 144 joint cells per member bound
 #: its memory.
 STREAM_STEPS = 9
+
+
+_Folds = list[tuple[slice, tuple[Block, ...]]]
+
+
+class _Hashed(NamedTuple):
+    """Both sides as they are hashed, and the blocks of each fold of rows."""
+
+    x: Matrix
+    y: Matrix
+    folds: _Folds
 
 
 @dataclass(frozen=True, repr=False)
@@ -219,10 +237,11 @@ class EDGE(MutualInformationEstimator):
             counted = block.recount(tables, n, occupancies_for(block, n, self.occupancies))
             correction = self._correction(block, counted, n, len(state.blocks))
             parts.append(correction.part(counted, n))
-        value, stats = combined([(n, parts)], self.ceiling(n), self._chi_square)
-        own = stats.pop("ceiling")
-        entropy = own if self._ends_in_entropy(state.blocks) else float("inf")
-        return Estimate(value, n, min(self.ceiling(n), own), self, stats=stats, entropy=entropy)
+        found = combined([(n, parts)], self.ceiling(n), self._chi_square)
+        if self._ends_in_entropy(state.blocks):
+            found = replace(found, entropy=found.ceiling)
+        ceiling = min(self.ceiling(n), found.ceiling)
+        return Estimate(found.value, n, ceiling, self, stats=found.stats, entropy=found.entropy)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, for JSON."""
@@ -233,10 +252,28 @@ class EDGE(MutualInformationEstimator):
         """Return the estimator with the settings of `to_dict`."""
         return cls(**{**settings, "occupancies": tuple(settings["occupancies"])})
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        results = []
+    def nearby(self) -> Mapping[str, EDGE]:
+        """Return half and twice the occupancies: the occupancy of a cell sets its bandwidth."""
+        low, high = self.occupancies
+        pairs = (((low + 1) // 2, (high + 1) // 2), (2 * low, 2 * high))
+        return {f"occupancies={pair}": replace(self, occupancies=pair) for pair in pairs}
+
+    def counterpart(self, discrete: bool, width: int, n_samples: int) -> str | None:
+        """Return "mixed" for discrete sides, "auto" as `KSG` does, and else neighbours."""
+        if not self.comparable:
+            return None
+        if discrete:
+            return narrowed("mixed", width)
+        return "auto" if has_views(width, n_samples) else narrowed("ksg", width)
+
+    def _prepare(self, x: Matrix, y: Matrix) -> _Hashed:
         x, y = self._mixed(x, y)
-        for rows, blocks in self._folds(x, y):
+        return _Hashed(x, y, self._folds(x, y))
+
+    def _found(self, prepared: _Hashed) -> Found:
+        results = []
+        x, y = prepared.x, prepared.y
+        for rows, blocks in prepared.folds:
             n, parts = len(x[rows]), []
             for block in blocks:
                 ks = occupancies_for(block, n, self.occupancies)
@@ -244,20 +281,17 @@ class EDGE(MutualInformationEstimator):
                 correction = self._correction(block, counted, n, len(blocks))
                 parts.append(correction.part(counted, n))
             results.append((n, parts))
-        value, stats = combined(results, self.ceiling(len(x)), self._chi_square)
-        if self._ends_in_entropy(blocks):
-            stats["entropy"] = stats["ceiling"]
-        return value, stats
+        found = combined(results, self.ceiling(len(x)), self._chi_square)
+        return replace(found, entropy=found.ceiling) if self._ends_in_entropy(blocks) else found
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: Rows) -> Matrix:
-        """Re-pair within folds, on the same cells: only the joint counts change.
+    def _permuted(self, prepared: _Hashed, permutations: Rows) -> Matrix:
+        """Permute within folds, on the same cells: only the joint counts change.
 
-        Directions of one fold come from the other, so that re-pairing a fold leaves them as they
+        Directions of one fold come from the other, so that permuting a fold leaves them as they
         are.
         """
         values = np.zeros(len(permutations))
-        x, y = self._mixed(x, y)
-        folds = self._folds(x, y)
+        x, y, folds = prepared.x, prepared.y, prepared.folds
         for fold, (rows, blocks) in enumerate(folds):
             n, orders = len(x[rows]), permutations
             if len(folds) > 1:
@@ -294,7 +328,7 @@ class EDGE(MutualInformationEstimator):
         )
         return x[order], y[order]
 
-    def _folds(self, x: Matrix, y: Matrix) -> list[tuple[slice, tuple[Block, ...]]]:
+    def _folds(self, x: Matrix, y: Matrix) -> _Folds:
         """Return rows with the blocks to hash them by: two folds where directions are learned."""
         n = len(x)
         if not self._learns(x, y):

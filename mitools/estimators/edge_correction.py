@@ -11,6 +11,7 @@ from scipy.special import digamma
 from mitools._kernels.counts import digest
 from mitools._kernels.pairings import shuffled_information
 from mitools.blocks import Block, Counted, Margins, Placed, logarithms
+from mitools.evidence.estimate import Found
 
 __all__ = ["Correction", "HashedPart", "combined", "joined", "occupancies_for"]
 
@@ -162,7 +163,7 @@ def joined(values: Any, chi_square: bool) -> Any:
 
 def combined(
     results: list[tuple[int, list[HashedPart]]], bound: float, chi_square: bool = False
-) -> tuple[float, dict[str, float]]:
+) -> Found:
     """Join blocks, average over folds, and bound: the cells are the strongest pair's."""
     total = sum(n for n, _ in results)
 
@@ -177,7 +178,6 @@ def combined(
     )
     stats = {
         "null": null,
-        "ceiling": ceiling,
         "exceeds_ceiling": max(0.0, value - bound),
         "pairs": mean([len(parts) for _, parts in results]),
         "dimensions_x": mean([sum(p.dimensions[0] for p in parts) for _, parts in results]),
@@ -192,7 +192,7 @@ def combined(
     names = ("cells_x", "cells_y", "cells_xy", "singleton_fraction", "entropy_x", "entropy_y")
     for place, name in enumerate(names, start=1):
         stats[name] = mean([table[place] for table in first])
-    return min(value, bound), stats
+    return Found(min(value, bound), ceiling=ceiling, stats=stats)
 
 
 def _chance(block: Block, first: Margins, second: Margins, n: int) -> tuple[float, float]:

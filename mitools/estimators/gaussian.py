@@ -14,14 +14,14 @@ and judged on the other replace it, unless it is above them by more than chance 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator
 
 __all__ = ["Gaussian", "GaussianCopula", "rank_normal"]
 
@@ -91,14 +91,16 @@ class Gaussian(MutualInformationEstimator):
         """Return infinity; what rounding allows on the data at hand is `Estimate.ceiling`."""
         return float(np.inf)
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        sides = _components(x), _components(y)
-        value, stats = _linear_information(*sides, self.seed)
-        _warn_if_folded(*sides, value)
-        return value, stats
+    def _side(self, rows: Matrix) -> Matrix:
+        return _components(rows)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        return _permuted_information(_components(x), _components(y), permutations, self.seed)
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
+        return _linear_information(x, y, self.seed)
+
+    def _found(self, prepared: tuple[Matrix, Matrix]) -> Found:
+        found = self._pair(*prepared)
+        _warn_if_folded(*prepared, found.value)
+        return found
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,19 +140,31 @@ class GaussianCopula(MutualInformationEstimator):
         """Return infinity; what rounding allows on the data at hand is `Estimate.ceiling`."""
         return float(np.inf)
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        sides = self._sides(x, y)
-        value, stats = _linear_information(*sides, self.seed)
-        _warn_if_folded(*sides, value)
-        stats["tied_fraction"] = max(_tied_fraction(x), _tied_fraction(y))
-        return value, stats
+    def _side(self, rows: Matrix) -> _RankedSide:
+        components = _components(rank_normal(_independent_columns(rows)))
+        return _RankedSide(components, _tied_fraction(rows))
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        return _permuted_information(*self._sides(x, y), permutations, self.seed)
+    def _pair(self, x: _RankedSide, y: _RankedSide) -> Found:
+        found = _linear_information(x.components, y.components, self.seed)
+        tied = {"tied_fraction": max(x.tied_fraction, y.tied_fraction)}
+        return replace(found, stats={**found.stats, **tied})
 
-    def _sides(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        left, right = (_components(rank_normal(_independent_columns(side))) for side in (x, y))
-        return left, right
+    def _found(self, prepared: tuple[_RankedSide, _RankedSide]) -> Found:
+        found = self._pair(*prepared)
+        x, y = prepared
+        _warn_if_folded(x.components, y.components, found.value)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _RankedSide:
+    """The principal components of a side's normal quantiles, and the share of tied entries."""
+
+    components: Matrix
+    tied_fraction: float
+
+    def reordered(self, order: NDArray[np.int64]) -> _RankedSide:
+        return _RankedSide(self.components[order], self.tied_fraction)
 
 
 def rank_normal(data: Matrix) -> Matrix:
@@ -220,18 +234,18 @@ def _intrinsic_dimension(side: Matrix) -> float:
     return float(max(1.0, (len(near) - 1) / max(logs.sum(), 1e-300)))
 
 
-def _linear_information(x: Matrix, y: Matrix, seed: int) -> tuple[float, dict[str, float]]:
+def _linear_information(x: Matrix, y: Matrix, seed: int) -> Found:
     """Return I and statistics for sides given by their principal components, largest first."""
     n = len(x)
     stats = {"rank_x": float(x.shape[1]), "rank_y": float(y.shape[1])}
     if 0 in (x.shape[1], y.shape[1]):
-        return 0.0, stats
+        return Found(0.0, stats=stats)
     if x.shape[1] + y.shape[1] > n // 2:
         x, y = x[:, : n // 4], y[:, : n // 4]
     noise = _deviation(n, x.shape[1], y.shape[1])
     unbiased, determined = _unbiased(x, y)
+    ceiling = -0.5 * float(np.log(ROUNDING)) * min(x.shape[1], y.shape[1])
     stats |= {
-        "ceiling": -0.5 * np.log(ROUNDING) * min(x.shape[1], y.shape[1]),
         "unbiased": unbiased,
         "deviation": noise,
         "determined_pairs": float(determined),
@@ -243,17 +257,10 @@ def _linear_information(x: Matrix, y: Matrix, seed: int) -> tuple[float, dict[st
             stacklevel=2,
         )
     if noise <= NOISE or n < 40 or determined:
-        return unbiased, stats
+        return Found(unbiased, ceiling, stats=stats)
     stats["held_out"] = _held_out(x, y, seed)
     spread = unbiased > stats["held_out"] + EVIDENCE * noise
-    return (unbiased if spread else stats["held_out"]), stats
-
-
-def _permuted_information(
-    x: Matrix, y: Matrix, permutations: NDArray[np.int64], seed: int
-) -> Matrix:
-    """Return I for each re-pairing; the components of a side do not change."""
-    return np.array([_linear_information(x, y[order], seed)[0] for order in permutations])
+    return Found(unbiased if spread else stats["held_out"], ceiling, stats=stats)
 
 
 def _unbiased(x: Matrix, y: Matrix) -> tuple[float, int]:

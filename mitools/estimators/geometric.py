@@ -17,7 +17,7 @@ import numpy as np
 
 from mitools._kernels.spanning import minimum_spanning_tree
 from mitools._preparation import standardized
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator
 
 __all__ = ["Geometric"]
 
@@ -72,12 +72,12 @@ class Geometric(MutualInformationEstimator):
         kept = n_samples // 2
         return 1 - n_samples / (2 * kept * (n_samples - kept))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
         if self.standardize:
             x, y = standardized(x), standardized(y)
         rng = np.random.default_rng(self.seed)
         values = [self._once(x, y, rng) for _ in range(self.n_splits)]
-        return float(np.mean(values)), {"split_deviation": float(np.std(values))}
+        return Found(float(np.mean(values)), stats={"split_deviation": float(np.std(values))})
 
     def _once(self, x: Matrix, y: Matrix, rng: np.random.Generator) -> float:
         n = len(x)

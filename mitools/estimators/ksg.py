@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ from mitools._preparation import (
 )
 from mitools._sorted import sorted_rows
 from mitools._threads import both
-from mitools.base import MutualInformationEstimator
+from mitools.base import Found, MutualInformationEstimator, has_views
 from mitools.neighbors import Automatic, NeighborSearch, Orders, Query
 
 __all__ = ["KSG"]
@@ -51,6 +51,22 @@ AUTOMATIC = Automatic()
 
 #: Above this share of tied samples the data are not continuous any more, and a warning says so.
 MANY_TIES = 0.25
+
+
+class _Pair(NamedTuple):
+    """Both sides on one scale, with ties broken.
+
+    Attributes:
+        x: The columns of X that vary, with shape (n, d_x).
+        y: Those of Y, with shape (n, d_y).
+        sorted_by: The rows of each side in order, known where both have one column.
+        stats: What was done.
+    """
+
+    x: Matrix
+    y: Matrix
+    sorted_by: Orders | None
+    stats: dict[str, float]
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,40 +158,60 @@ class KSG(MutualInformationEstimator):
         ceiling = float(digamma(n_samples) - digamma(self.k))
         return ceiling if self.variant == 1 else ceiling - 1 / self.k
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        x, y, orders, stats = self._prepared(x, y)
-        if x.shape[1] == 0 or y.shape[1] == 0:
-            return 0.0, stats
-        return self._value(self.search.tally(x, y, self._query(x, y), orders), len(x)), stats
+    def counterpart(self, discrete: bool, width: int, n_samples: int) -> str:
+        """Return "edge"; "auto" where a side has several columns, of which few may matter.
 
-    def _bias_rate(self, d_x: int, d_y: int) -> float:
+        `Auto` confirms neighbours and cells, which both lose what few of several columns carry.
+        With fewer samples most of its views have too few, and what remains is neighbours again.
+        """
+        return "auto" if has_views(width, n_samples) else "edge"
+
+    def contributions(self, x: Matrix, y: Matrix) -> Matrix:
+        """Return each sample's pointwise contribution to the estimate, in nats, with shape (n,).
+
+        Their mean is the estimate of variant 1.
+
+        Args:
+            x: Validated samples of X, with shape (n, d_x).
+            y: Paired samples of Y, with shape (n, d_y).
+        """
+        x, y, *_ = self._prepare(x, y)
+        if 0 in (x.shape[1], y.shape[1]):
+            return np.zeros(len(x))
+        n_x, n_y = self.search.counts(x, y, self._query(x, y))
+        psi = digamma(np.arange(1, len(x) + 2, dtype=np.float64))
+        return np.asarray(digamma(self.k) + digamma(len(x)) - psi[n_x] - psi[n_y])
+
+    def _found(self, prepared: _Pair) -> Found:
+        x, y, sorted_by, stats = prepared
+        if x.shape[1] == 0 or y.shape[1] == 0:
+            return Found(0.0, stats=stats)
+        tally = self.search.tally(x, y, self._query(x, y), sorted_by)
+        return Found(self._value(tally, len(x)), stats=stats)
+
+    def bias_rate(self, d_x: int, d_y: int) -> float:
         """Return 2 / d in d joint dimensions, if less: balls of k points have radius n^(-1/d)."""
         return min(0.5, 2 / (d_x + d_y))
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row of `permutations`, with shape (B,).
+    def _permuted(self, prepared: _Pair, orders: NDArray[np.int64]) -> Matrix:
+        """Return the values for y permuted by each row of `orders`, with shape (B,).
 
         Scale, ties and what the search keeps are worked out once. (With ties, the noise stays with
         its row of y, so a value differs from a fresh estimate of ``y[order]`` by the luck of the
         noise.)
         """
-        x, y, *_ = self._prepared(x, y)
+        x, y = prepared.x, prepared.y
         if x.shape[1] == 0 or y.shape[1] == 0:
-            return np.zeros(len(permutations))
+            return np.zeros(len(orders))
         first = 1 if self.variant == 1 else 0
         counts = np.maximum(np.arange(first, first + len(x)), 1.0)  # psi(0) is never asked for
         table = digamma(counts) - digamma(self.k)
-        permutations = np.ascontiguousarray(permutations, dtype=np.int64)
-        sums = self.search.permuted_sums(x, y, permutations, self._query(x, y), table)
+        orders = np.ascontiguousarray(orders, dtype=np.int64)
+        sums = self.search.permuted_sums(x, y, orders, self._query(x, y), table)
         return self.ceiling(len(x)) - sums / len(x)
 
-    def _prepared(
-        self, x: Matrix, y: Matrix
-    ) -> tuple[Matrix, Matrix, Orders | None, dict[str, float]]:
-        """Return both sides without constant columns, on one scale and with ties broken.
-
-        Sides of one feature have been put in order on the way: the third is the rows in order.
-        """
+    def _prepare(self, x: Matrix, y: Matrix) -> _Pair:
+        """Return both sides without constant columns, on one scale and with ties broken."""
         sides = drop_constant(x), drop_constant(y)
         dimensions = [side.shape[1] for side in sides]
         max_norm = self._metric(sum(dimensions)) == "max"
@@ -186,7 +222,7 @@ class KSG(MutualInformationEstimator):
             "max_norm": float(max_norm),
         }
         if 0 in dimensions:
-            return sides[0], sides[1], None, stats
+            return _Pair(sides[0], sides[1], None, stats)
         if self.standardize:
             sides = both(standardized, *sides, len(x))
         else:
@@ -223,7 +259,7 @@ class KSG(MutualInformationEstimator):
                 "discrete estimator.",
                 stacklevel=2,
             )
-        return sides[0], sides[1], orders, stats
+        return _Pair(sides[0], sides[1], orders, stats)
 
     def _metric(self, n_columns: int) -> Literal["max", "l2"]:
         if self.metric != "auto":

@@ -28,7 +28,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma, logsumexp
 
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
 
@@ -122,33 +122,27 @@ class Labels(MutualInformationEstimator):
         """Return ln n; the sample's own ceiling is the entropy of its labels."""
         return float(np.log(n_samples))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _prepare(self, x: Matrix, y: Matrix) -> tuple[list[Matrix], Codes]:
+        """Return the views of the features, none for a single label, and the labels' codes."""
         codes = self._codes(y)
+        return (_views(x) if codes.max() > 0 else []), codes
+
+    def _pair(self, x: list[Matrix], y: Codes) -> Found:
+        views, codes = x, y
         counts = np.bincount(codes)
         entropy = entropy_of_counts(counts)
         stats = {
-            "entropy": entropy,
             "labels": float(len(counts)),
             "singleton_labels": float((counts == 1).sum()),
         }
         if len(counts) == 1:
-            return 0.0, stats
-        chosen, terms = self._chosen(_views(x), codes)
+            return Found(0.0, entropy=entropy, stats=stats)
+        chosen, terms = self._chosen(views, codes)
         stats |= {name: float(term.mean()) for name, term in terms.items()}
         value = float(chosen.mean())
-        stats["standard_error"] = float(chosen.std() / np.sqrt(len(x)))
+        stats["standard_error"] = float(chosen.std() / np.sqrt(len(codes)))
         stats["exceeds_entropy"] = max(value - entropy, 0.0)
-        return min(value, entropy), stats
-
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row; the features' views are kept."""
-        codes = self._codes(y)
-        counts = np.bincount(codes)
-        if len(counts) == 1:
-            return np.zeros(len(permutations))
-        views, entropy = _views(x), entropy_of_counts(counts)
-        values = [self._chosen(views, codes[order])[0].mean() for order in permutations]
-        return np.minimum(values, entropy)
+        return Found(min(value, entropy), entropy=entropy, stats=stats)
 
     def _codes(self, y: Matrix) -> Codes:
         codes = as_codes(y)

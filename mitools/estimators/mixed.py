@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 
 __all__ = ["Mixed"]
 
@@ -90,52 +90,34 @@ class Mixed(MutualInformationEstimator):
         """Return psi(n) - psi(k): the k nearest samples of the pair are near on each side too."""
         return float(digamma(n_samples) - digamma(self.k))
 
-    def _bias_rate(self, d_x: int, d_y: int) -> float:
+    def bias_rate(self, d_x: int, d_y: int) -> float:
         """Return 2 / d in d joint dimensions, if less, as `KSG`."""
         return min(0.5, 2 / (d_x + d_y))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        x, y = self._prepared(x), self._prepared(y)
-        if 0 in (x.shape[1], y.shape[1]):
-            return 0.0, {"atom_fraction": 1.0, "tied_fraction": 1.0}
-        return self._paired(x, y, _Counts(x), _Counts(y))
+    def _side(self, rows: Matrix) -> _Side:
+        rows = drop_constant(rows)
+        if rows.shape[1]:
+            rows = standardized(rows) if self.standardize else rows
+            rows = self._apart(rows) if self.atoms == "apart" else rows
+        return _Side(rows, _Counts(rows) if rows.shape[1] else None)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return the estimates for y re-paired by each row; each side is made ready once."""
-        x, y = self._prepared(x), self._prepared(y)
-        if 0 in (x.shape[1], y.shape[1]):
-            return np.zeros(len(permutations))
-        within_x, within_y = _Counts(x), _Counts(y)
-        return np.array(
-            [self._paired(x, y[order], within_x, within_y)[0] for order in permutations]
-        )
-
-    def _prepared(self, side: Matrix) -> Matrix:
-        side = drop_constant(side)
-        if side.shape[1] == 0:
-            return side
-        if self.standardize:
-            side = standardized(side)
-        return self._apart(side) if self.atoms == "apart" else side
-
-    def _paired(
-        self, x: Matrix, y: Matrix, within_x: _Counts, within_y: _Counts
-    ) -> tuple[float, dict[str, float]]:
-        """Return the estimate for prepared sides; the counts know the sides in any order."""
-        joint = cKDTree(np.hstack([x, y]))
+    def _pair(self, x: _Side, y: _Side) -> Found:
+        if x.within is None or y.within is None:
+            return Found(0.0, stats={"atom_fraction": 1.0, "tied_fraction": 1.0})
+        joint = cKDTree(np.hstack([x.rows, y.rows]))
         radius = np.asarray(joint.query(joint.data, k=[self.k + 1], p=np.inf)[0])[:, 0]
         closed = _within(joint, joint.data, radius + TIE)
         tied = (closed > self.k + 1) | (radius <= TIE)
         k_tilde = np.where(tied, closed, self.k)
         # The open ball still holds its own centre: a tiny radius must not become negative.
         reach = np.where(tied, radius + TIE, np.maximum(radius - TIE, 0.0))
-        n_x, n_y = within_x(x, reach), within_y(y, reach)
-        value = digamma(len(x)) + np.mean(digamma(k_tilde) - digamma(n_x) - digamma(n_y))
+        n_x, n_y = x.within(x.rows, reach), y.within(y.rows, reach)
+        value = digamma(len(reach)) + np.mean(digamma(k_tilde) - digamma(n_x) - digamma(n_y))
         stats = {
             "atom_fraction": float((radius <= TIE).mean()),
             "tied_fraction": float(tied.mean()),
         }
-        return float(value), stats
+        return Found(float(value), stats=stats)
 
     def _apart(self, side: Matrix) -> Matrix:
         """Add a column for each column with atoms: an atom is then far from all that is not it."""
@@ -156,6 +138,17 @@ def _typed(column: NDArray[np.float64]) -> NDArray[np.int64]:
     if (counts == 1).sum() < SHARE * len(column):
         frequent[:] = False
     return np.where(frequent[codes], codes + 1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The rows of a side, and how many lie within a distance; None for a constant side."""
+
+    rows: Matrix
+    within: _Counts | None
+
+    def reordered(self, order: NDArray[np.int64]) -> _Side:
+        return _Side(self.rows[order], self.within)
 
 
 class _Counts:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator
 from mitools.estimators.discrete import as_codes
 
 __all__ = ["NoisyBounds"]
@@ -89,23 +89,23 @@ class NoisyBounds(MutualInformationEstimator):
         """Return ln n: all samples distinct, and far apart against the noise."""
         return float(np.log(n_samples))
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
         codes = as_codes(x)
         counts = np.bincount(codes)
         shares = counts / len(y)
-        stats = {"ceiling": float(-(shares * np.log(shares)).sum())}
+        ceiling = float(-(shares * np.log(shares)).sum())
         y, exponent = _centred(y)
         spread = float(np.sqrt((y**2).sum(axis=1).mean() * len(y) / (len(y) - 1)))
         if spread == 0:  # constant Y: no spread to take a share of
             own = self.sigma if self.scale == "data" else 0.0
-            return 0.0, stats | {"sigma": own, "lower": 0.0, "upper": 0.0}
+            return Found(0.0, ceiling, stats={"sigma": own, "lower": 0.0, "upper": 0.0})
         sigma = self.sigma * spread
         if self.scale == "data":
             # Noise beyond these shares of the spread changes nothing that float64 could show.
             with np.errstate(over="ignore", under="ignore"):
                 ratio = np.ldexp(self.sigma, -exponent)
             sigma = float(np.clip(ratio, FINEST * spread, spread / FINEST))
-        stats["sigma"] = self.sigma if self.scale == "data" else float(np.ldexp(sigma, exponent))
+        stats = {"sigma": self.sigma if self.scale == "data" else float(np.ldexp(sigma, exponent))}
         y = y / sigma
         lower, upper = _entropy_bounds(y)
         for code in np.flatnonzero(counts > 1):
@@ -113,8 +113,8 @@ class NoisyBounds(MutualInformationEstimator):
             # a lower bound of a difference takes away an upper bound, and vice versa
             lower -= shares[code] * within[1]
             upper -= shares[code] * within[0]
-        stats |= {"lower": lower, "upper": min(upper, stats["ceiling"])}
-        return stats[self.bound], stats
+        stats |= {"lower": lower, "upper": min(upper, ceiling)}
+        return Found(stats[self.bound], ceiling, stats=stats)
 
 
 def _centred(y: Matrix) -> tuple[Matrix, int]:

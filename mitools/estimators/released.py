@@ -7,6 +7,7 @@ width.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -14,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
-from mitools.base import MutualInformationEstimator, check_whole
+from mitools.base import Found, MutualInformationEstimator, Orders, check_whole
 from mitools.messages import unknown
 
 __all__ = ["ReleasedEDGE"]
 
 Matrix = NDArray[np.float64]
+_Hashes = list[tuple[Matrix, Matrix]]
 
 #: The versions, and the factor each puts on gamma.
 VERSIONS = {"4.4.1": 0.4, "4.3.1": 0.9}
@@ -114,20 +116,28 @@ class ReleasedEDGE(MutualInformationEstimator):
             "the hash of EDGE() instead, or estimate on a sample of rows in memory."
         )
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        hashes = self._hash(x, y)
-        bits, stats = self._members(hashes, None)
-        if self.normalize_epsilon:
-            bits, stats = self._members(hashes, None, self._rescaled(bits))
-        return bits * float(np.log(2)), stats
+    def nearby(self) -> Mapping[str, ReleasedEDGE]:
+        """Return half and twice the factor on the bandwidths."""
+        gammas = (self.gamma / 2, self.gamma * 2)
+        return {f"gamma={gamma:g}": replace(self, gamma=gamma) for gamma in gammas}
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        hashes = self._hash(x, y)
-        values = np.empty(len(permutations))
-        for b, order in enumerate(permutations):
-            bits, _ = self._members(hashes, order)
+    def _prepare(self, x: Matrix, y: Matrix) -> _Hashes:
+        """Return each side's hashed coordinates, shape (n, r), and bandwidths, shape (r,)."""
+        projected = self.version == "4.3.1" or max(x.shape[1], y.shape[1]) > UNPROJECTED
+        return [self._hashed(rows, projected, number) for number, rows in enumerate((x, y))]
+
+    def _found(self, prepared: _Hashes) -> Found:
+        bits, stats = self._members(prepared, None)
+        if self.normalize_epsilon:
+            bits, stats = self._members(prepared, None, self._rescaled(bits))
+        return Found(bits * float(np.log(2)), stats=stats)
+
+    def _permuted(self, prepared: _Hashes, orders: Orders) -> Matrix:
+        values = np.empty(len(orders))
+        for b, order in enumerate(orders):
+            bits, _ = self._members(prepared, order)
             if self.normalize_epsilon:
-                bits, _ = self._members(hashes, order, self._rescaled(bits))
+                bits, _ = self._members(prepared, order, self._rescaled(bits))
             values[b] = bits * np.log(2)
         return values
 
@@ -137,12 +147,7 @@ class ReleasedEDGE(MutualInformationEstimator):
             factor = np.exp2(-np.sqrt(2 * bits) + 0.5 / bits)
         return float(VERSIONS[self.version] * factor)
 
-    def _hash(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
-        """Return each side's hashed coordinates, shape (n, r), and bandwidths, shape (r,)."""
-        projected = self.version == "4.3.1" or max(x.shape[1], y.shape[1]) > UNPROJECTED
-        return [self._side(rows, projected, number) for number, rows in enumerate((x, y))]
-
-    def _side(self, rows: Matrix, projected: bool, number: int) -> tuple[Matrix, Matrix]:
+    def _hashed(self, rows: Matrix, projected: bool, number: int) -> tuple[Matrix, Matrix]:
         n, d = rows.shape
         r = d
         rng = np.random.default_rng([self.seed, number])
@@ -172,7 +177,7 @@ class ReleasedEDGE(MutualInformationEstimator):
 
     def _members(
         self,
-        sides: list[tuple[Matrix, Matrix]],
+        sides: _Hashes,
         order: NDArray[np.int64] | None,
         scale: float = 1.0,
     ) -> tuple[float, dict[str, float]]:

@@ -9,13 +9,13 @@ than exceed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mitools._preparation import break_ties, drop_constant, standardized, twin_rows
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared
 from mitools.estimators.discrete import PlugIn, as_codes
 from mitools.estimators.edge import EDGE
 from mitools.estimators.ksg import KSG, TIE_JITTER
@@ -81,18 +81,27 @@ class ManyLevels(MutualInformationEstimator):
 
     k: int
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        ksg, stats = KSG(k=self.k)._estimate(*map(_untied, (x, y)))
-        if x.shape[1] == y.shape[1] == 1:
-            edge = EDGE()._estimate(x, y)[0]
-            ksg = float(_higher(np.array(ksg), np.array(edge), len(x)))
-        return ksg, stats
+    def _prepare(self, x: Matrix, y: Matrix) -> tuple[Prepared, Prepared | None]:
+        """Return the sides ready for neighbours and, with one column each, for cells."""
+        narrow = x.shape[1] == y.shape[1] == 1
+        neighbors = KSG(k=self.k).prepare(_untied(x), _untied(y))
+        return neighbors, (EDGE().prepare(x, y) if narrow else None)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        ksg = KSG(k=self.k)._permuted(_untied(x), _untied(y), permutations)
-        if x.shape[1] == y.shape[1] == 1:
-            ksg = _higher(ksg, EDGE()._permuted(x, y, permutations), len(x))
-        return ksg
+    def _found(self, prepared: tuple[Prepared, Prepared | None]) -> Found:
+        neighbors, cells = prepared
+        found = neighbors.found()
+        if cells is None:
+            return found
+        edge = np.array(cells.found().value)
+        higher = _higher(np.array(found.value), edge, neighbors.n_samples)
+        return replace(found, value=float(higher))
+
+    def _permuted(self, prepared: tuple[Prepared, Prepared | None], orders: Orders) -> Matrix:
+        neighbors, cells = prepared
+        values = neighbors.permuted(orders)
+        if cells is None:
+            return values
+        return _higher(values, cells.permuted(orders), neighbors.n_samples)
 
     def ceiling(self, n_samples: int) -> float:
         return KSG(k=self.k).ceiling(n_samples)
@@ -115,14 +124,15 @@ class LabelsEitherSide(MutualInformationEstimator):
     swapped: bool
     seed: int
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
-        return Labels(seed=self.seed)._estimate(*((y, x) if self.swapped else (x, y)))
+    def _prepare(self, x: Matrix, y: Matrix) -> Prepared:
+        return Labels(seed=self.seed).prepare(*((y, x) if self.swapped else (x, y)))
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        """Return those of `Labels`, which keeps its first side in place: the inverse pairings."""
-        if not self.swapped:
-            return Labels(seed=self.seed)._permuted(x, y, permutations)
-        return Labels(seed=self.seed)._permuted(y, x, np.argsort(permutations, axis=1))
+    def _found(self, prepared: Prepared) -> Found:
+        return prepared.found()
+
+    def _permuted(self, prepared: Prepared, orders: Orders) -> Matrix:
+        """Return those of `Labels`, which keeps its first side in place: the inverse orders."""
+        return prepared.permuted(np.argsort(orders, axis=1) if self.swapped else orders)
 
     def ceiling(self, n_samples: int) -> float:
         return Labels().ceiling(n_samples)

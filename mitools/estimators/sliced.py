@@ -13,9 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mitools.base import Matrix, MutualInformationEstimator
+from mitools.base import Found, Matrix, MutualInformationEstimator, Orders
 from mitools.estimators.ksg import KSG
 
 __all__ = ["Sliced", "random_frame"]
@@ -83,7 +82,7 @@ class Sliced(MutualInformationEstimator):
         """Return the base estimator's ceiling: a mean over slices cannot exceed it."""
         return self.base.ceiling(n_samples)
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
         values = self._per_slice(x, y, None)[0]
         error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
         stats = {
@@ -91,22 +90,23 @@ class Sliced(MutualInformationEstimator):
             "slice_error": float(error),
             "largest_slice": float(values.max()),
         }
-        return float(values.mean()), stats
+        return Found(float(values.mean()), stats=stats)
 
-    def _permuted(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64]) -> Matrix:
-        return self._per_slice(x, y, permutations).mean(axis=1)
+    def _permuted(self, prepared: tuple[Matrix, Matrix], orders: Orders) -> Matrix:
+        return self._per_slice(*prepared, orders).mean(axis=1)
 
-    def _per_slice(self, x: Matrix, y: Matrix, permutations: NDArray[np.int64] | None) -> Matrix:
+    def _per_slice(self, x: Matrix, y: Matrix, orders: Orders | None) -> Matrix:
         """Return the base estimate of each slice for each pairing, with shape (B, n_slices)."""
         rng = np.random.default_rng(self.seed)
-        values = np.empty((1 if permutations is None else len(permutations), self.n_slices))
+        values = np.empty((1 if orders is None else len(orders), self.n_slices))
         for number in range(self.n_slices):
             left = x @ random_frame(x.shape[1], self.k, rng)
             right = y @ random_frame(y.shape[1], self.k, rng)
-            if permutations is None:
-                values[0, number] = self.base._estimate(left, right)[0]
+            prepared = self.base.prepare(left, right)
+            if orders is None:
+                values[0, number] = prepared.found().value
             else:
-                values[:, number] = self.base._permuted(left, right, permutations)
+                values[:, number] = prepared.permuted(orders)
         return values
 
 

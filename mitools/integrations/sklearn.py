@@ -17,11 +17,9 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from mitools import estimators as known
-from mitools._arrays import Part
-from mitools._resampling import fitted_p_value, p_value, permuted_estimates
 from mitools.base import Matrix, MutualInformationEstimator
+from mitools.evidence.sample import Sample
 from mitools.registry import parse_estimator
-from mitools.verdict import claimed
 
 __all__ = ["InformationSelector", "information_scores"]
 
@@ -52,7 +50,7 @@ def information_scores(
     """
     X, y = check_X_y(X, y, dtype=np.float64)
     target, chosen = _target(y, estimator)
-    return np.array([chosen._checked(X[:, [j]], target).value for j in range(X.shape[1])])
+    return np.array([chosen.prepare(X[:, [j]], target).found().value for j in range(X.shape[1])])
 
 
 class InformationSelector(SelectorMixin, BaseEstimator):
@@ -113,22 +111,15 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         if self.n_permutations < 3:
             raise ValueError(f"`n_permutations` must be at least 3, got {self.n_permutations}.")
         target, chosen = _target(y, self.estimator)
-        self.scores_, self.p_values_, self.fitted_p_values_ = np.empty((3, d))
+        nulls = []
         for j in range(d):
-            side = X[:, [j]]
-            score = chosen._checked(side, target, f" for feature {j}").value
+            prepared = Sample.of_pair(X[:, [j]], target).prepare(chosen, f" for feature {j}")
             rng = np.random.default_rng([self.random_state, j])
-            part = Part(None, 1.0, side, target)
-            null, _ = permuted_estimates(chosen, [part], self.n_permutations, rng)
-            self.scores_[j] = score
-            self.p_values_[j] = p_value(null, score)
-            self.fitted_p_values_[j] = fitted_p_value(null, score)
-        self.dependent_ = np.array(
-            [
-                claimed(p, tail, self.n_permutations)
-                for p, tail in zip(self.p_values_, self.fitted_p_values_, strict=True)
-            ]
-        )
+            nulls.append(prepared.null(self.n_permutations, rng)[0])
+        self.scores_ = np.array([null.observed for null in nulls])
+        self.p_values_ = np.array([null.p_value for null in nulls])
+        self.fitted_p_values_ = np.array([null.fitted_p_value for null in nulls])
+        self.dependent_ = np.array([null.claims for null in nulls])
         return self
 
     def _get_support_mask(self) -> NDArray[np.bool_]:

@@ -252,7 +252,7 @@ class _Study:
             )
             orders = np.tile(np.arange(len(rows)), (len(values), 1))
             orders[1:] = rng.permuted(orders[1:], axis=1)
-            values += call._permuted(x, y, orders) * len(rows) / len(self.labels)
+            values += call.prepare(x, y).permuted(orders) * len(rows) / len(self.labels)
         return float(values[0]), float(values[1:].mean())
 
 

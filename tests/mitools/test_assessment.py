@@ -10,8 +10,18 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 from scipy.stats import gamma, norm
 
-from mitools import EDGE, KSG, PCA, Auto, GaussianCopula, Reduced, Verdict, assess, parse_estimator
-from mitools._resampling import fitted_p_value, p_value
+from mitools import (
+    EDGE,
+    KSG,
+    PCA,
+    Assessment,
+    Auto,
+    GaussianCopula,
+    Reduced,
+    Verdict,
+    assess,
+    parse_estimator,
+)
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.distributions import ClassShift, Gaussian, Identity, SignXor
 from mitools.estimators.discrete import PlugIn
@@ -20,8 +30,8 @@ from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
 from mitools.estimators.noisy import NoisyBounds
 from mitools.estimators.sliced import Sliced
+from mitools.evidence.null import FITTED_LEVEL, Null, fitted_p_value, p_value
 from mitools.registry import ESTIMATORS
-from mitools.verdict import FITTED_LEVEL
 
 
 @dataclass(frozen=True)
@@ -111,18 +121,14 @@ def test_a_second_opinion_is_needed_and_must_agree():
 
 
 def test_settings_that_change_the_value_are_named():
-    from mitools._interval import Spread
-    from mitools.verdict import Evidence, Saturation, judge
+    from mitools.evidence.spread import Spread
+    from mitools.verdict import judge
 
     estimate = TOY.estimate(*STRONG)
-    evidence = Evidence(
+    evidence = Assessment(
         estimate=estimate,
-        null_mean=0.0,
-        p_value=0.001,
-        fitted_p_value=1e-9,
-        n_permutations=999,
+        permuted=Null(0.01 * np.random.default_rng(0).normal(size=999), estimate.value),
         spread=Spread(0.01),
-        saturation=Saturation(0.1),
         cross_check=toy(*STRONG).cross_check,
         sweep={"k=2": estimate.value * 1.1, "k=8": estimate.value * 1.5},
         by_size={400: estimate.value, 800: estimate.value},
@@ -345,7 +351,7 @@ def test_frame_has_a_row_for_the_whole_and_one_per_label(labelled):
 
 
 def second(estimator, width, cross_check="auto", entropy=np.inf, sizes=(1000,)):
-    from mitools._second import second_estimator
+    from mitools.assessment import second_estimator
 
     parts = [Estimate(1.0, n, 5.0, estimator, entropy=entropy) for n in sizes]
     whole = replace(parts[0], n_samples=sum(sizes), parts=dict(enumerate(parts)))

@@ -131,7 +131,7 @@ def test_rounded_sides_are_no_table_and_no_atoms(step, n):
         estimate = Auto().estimate(x, y)
     assert 0.4 < estimate.value < 0.6
     orders = np.random.default_rng(0).permuted(np.tile(np.arange(n), (20, 1)), axis=1)
-    null = Auto()._permuted(x, y, orders)
+    null = Auto().prepare(x, y).permuted(orders)
     assert abs(null.mean()) < 0.02
 
 
@@ -181,7 +181,7 @@ def test_permutations_repeat_the_choice(width):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, width)), rng.normal(size=(200, width))
     orders = np.array([rng.permutation(200) for _ in range(4)])
-    reused = Auto()._permuted(x, y, orders)
+    reused = Auto().prepare(x, y).permuted(orders)
     # floors are taken from permutations of the pairs at hand, and differ a little when wide
     afresh = [Auto().estimate(x, y[order]).value for order in orders]
     assert np.abs(reused - afresh).max() < (1e-9 if 2 * width <= 10 else 0.1)

@@ -144,7 +144,7 @@ def test_permutations_repeat_the_whole_estimate():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(200, 3)), rng.normal(size=(200, 2))
     orders = np.array([rng.permutation(200) for _ in range(4)])
-    reused = Canonical()._permuted(x, y, orders)
+    reused = Canonical().prepare(x, y).permuted(orders)
     afresh = [Canonical().estimate(x, y[order]).value for order in orders]
     assert np.abs(reused - afresh).max() < 1e-9
 

@@ -91,8 +91,8 @@ def test_permutations_are_fitted_again():
     rng = np.random.default_rng(0)
     orders = rng.permuted(np.tile(np.arange(120), (5, 1)), axis=1)
     fresh = [estimator.estimate(x, y[order]).value for order in orders]
-    assert estimator._permuted(x, y, orders) == pytest.approx(fresh, abs=1e-9)
-    same = estimator._permuted(x, y, np.arange(120)[None])
+    assert estimator.prepare(x, y).permuted(orders) == pytest.approx(fresh, abs=1e-9)
+    same = estimator.prepare(x, y).permuted(np.arange(120)[None])
     assert same[0] == pytest.approx(estimator.estimate(x, y).value, abs=1e-9)
 
 

@@ -77,9 +77,9 @@ def test_chance_is_the_exact_mean_over_all_pairings():
 
     x, y = np.array([0, 0, 1, 1, 2, 2.0]), np.array([0, 0, 0, 1, 1, 2.0])
     orders = np.array(list(permutations(range(6))))
-    plain = TABLE._permuted(x[:, None], y[:, None], orders)
+    plain = TABLE.prepare(x[:, None], y[:, None]).permuted(orders)
     assert plain.mean() == pytest.approx(2 * 2 / 5, abs=1e-12)
-    corrected = PlugIn("chance", "chi-square")._permuted(x[:, None], y[:, None], orders)
+    corrected = PlugIn("chance", "chi-square").prepare(x[:, None], y[:, None]).permuted(orders)
     assert corrected.mean() == pytest.approx(0, abs=1e-12)
 
 
@@ -97,7 +97,7 @@ def test_permuted_reuses_the_cells_and_the_identity_is_the_estimate(d):
     x, y = gaussian(600, 0.6, d, 0)
     rng = np.random.default_rng(0)
     orders = np.array([np.arange(600), *(rng.permutation(600) for _ in range(40))])
-    values = CELLS._permuted(x, y, orders)
+    values = CELLS.prepare(x, y).permuted(orders)
     assert values[0] == pytest.approx(CELLS.estimate(x, y).value, abs=1e-12)
     assert abs(values[1:].mean()) < 4 * values[1:].std() / np.sqrt(40)
     assert values[1:].max() < values[0]

@@ -44,7 +44,7 @@ class Biased(MutualInformationEstimator):
     offset: float = 0.0
 
     def _estimate(self, x, y):
-        return self.factor * KSG()._estimate(x, y)[0] + self.offset, {}
+        return self.factor * KSG().prepare(x, y).found().value + self.offset, {}
 
     def ceiling(self, n_samples):
         return KSG().ceiling(n_samples)

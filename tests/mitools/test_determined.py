@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from mitools import EDGE, KSG, Auto, Labels, Verdict, assess
-from mitools._determined import column_names, determined
+from mitools._arrays import column_names
+from mitools._determined import determined
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3))

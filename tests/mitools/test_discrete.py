@@ -86,7 +86,7 @@ def test_permuted_equals_estimating_afresh():
     orders = np.array([rng.permutation(100) for _ in range(4)])
     for plug_in in (PlugIn(), PlugIn("miller_madow")):
         fresh = [plug_in.estimate(x, y[order]).value for order in orders]
-        np.testing.assert_array_equal(plug_in._permuted(x, y, orders), fresh)
+        np.testing.assert_array_equal(plug_in.prepare(x, y).permuted(orders), fresh)
 
 
 def test_continuous_data_saturate_and_say_so():

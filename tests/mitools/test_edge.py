@@ -133,7 +133,8 @@ def test_constant_columns_change_no_bit(d, projection, constants):
     assert estimator.estimate(padded, y).value == estimator.estimate(x, y).value
     assert estimator.estimate(y, padded).value == estimator.estimate(y, x).value
     orders = np.random.default_rng(0).permutation(400)[None]
-    assert estimator._permuted(padded, y, orders) == estimator._permuted(x, y, orders)
+    shuffled = [estimator.prepare(side, y).permuted(orders) for side in (padded, x)]
+    assert shuffled[0] == shuffled[1]
     streamed, plain = (
         estimator.fit_hash(side[:200], y[:200]).update(side, y).finalize() for side in (padded, x)
     )
@@ -178,7 +179,7 @@ def test_permuted_reuses_the_cells_and_the_identity_is_the_estimate(d):
     x, y = gaussian(400, 0.6, d, 0)
     rng = np.random.default_rng(0)
     orders = np.array([np.arange(400), *(rng.permutation(400) for _ in range(20))])
-    values = EDGE()._permuted(x, y, orders)
+    values = EDGE().prepare(x, y).permuted(orders)
     assert values[0] == pytest.approx(EDGE().estimate(x, y).value, abs=1e-12)
     assert values[1:].max() < values[0]
 
@@ -289,7 +290,7 @@ def test_sums_over_pairs_stay_within_what_n_points_show(n, d, r):
     assert estimate.value < 1.1 * information(min(r, 0.999), d)
     assert estimate.saturated == (r == 1.0 or estimate.value > 0.9 * estimate.ceiling)
     orders = np.array([np.arange(n), np.random.default_rng(0).permutation(n)])
-    again, shuffled = EDGE()._permuted(x, y, orders)
+    again, shuffled = EDGE().prepare(x, y).permuted(orders)
     assert again == pytest.approx(estimate.value, abs=1e-12)
     assert shuffled < 0.6
 
@@ -362,8 +363,8 @@ def test_learned_directions_have_no_unit_however_large_or_small(exponents):
     moved = EDGE().estimate(np.ldexp(x, exponents), y).value
     assert moved == pytest.approx(EDGE().estimate(x, y).value, abs=1e-6)
     orders = np.stack([rng.permutation(600)])
-    permuted = EDGE()._permuted(np.ldexp(x, exponents), y, orders)
-    assert permuted == pytest.approx(EDGE()._permuted(x, y, orders), abs=1e-6)
+    permuted = EDGE().prepare(np.ldexp(x, exponents), y).permuted(orders)
+    assert permuted == pytest.approx(EDGE().prepare(x, y).permuted(orders), abs=1e-6)
 
 
 def test_data_that_alternate_are_as_good_as_shuffled_ones():

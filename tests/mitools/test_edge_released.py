@@ -162,7 +162,7 @@ def test_permuted_reuses_the_hashes():
     x, y = gaussian(300, 0.9, 3, 0)
     orders = np.array([np.arange(300), np.random.default_rng(0).permutation(300)])
     for estimator in PRESETS.values():
-        values = estimator._permuted(x, y, orders)
+        values = estimator.prepare(x, y).permuted(orders)
         assert values[0] == pytest.approx(estimator.estimate(x, y).value, abs=1e-12)
         # The probes for the bandwidth are rows, and so differ between the two.
         assert values[1] == pytest.approx(estimator.estimate(x, y[orders[1]]).value, abs=0.2)

@@ -173,4 +173,4 @@ def test_permuted_values_are_those_of_permuted_samples(estimator):
     x, y = pairs(rng, 120, 3, 1.0)
     orders = rng.permuted(np.tile(np.arange(120), (4, 1)), axis=1)
     expected = [estimator.estimate(x, y[order]).value for order in orders]
-    assert estimator._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)
+    assert estimator.prepare(x, y).permuted(orders) == pytest.approx(expected, abs=1e-12)

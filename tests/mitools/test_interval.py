@@ -5,12 +5,11 @@ import pytest
 from scipy.stats import binom, t
 
 from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess
-from mitools._arrays import Part
-from mitools._interval import Spread
-from mitools._resampling import split_estimates
 from mitools.base import MutualInformationEstimator
 from mitools.distributions import AdditiveUniform, Gaussian
 from mitools.estimators.mixed import Mixed
+from mitools.evidence.sample import Sample
+from mitools.evidence.spread import Spread
 
 
 class Mean(MutualInformationEstimator):
@@ -27,9 +26,9 @@ class Mean(MutualInformationEstimator):
 
 
 def spread(x, estimator, splits=400, rate=0.5):
-    part = Part(None, 1.0, x[:, None], x[:, None])
+    sample = Sample.of_pair(x[:, None], x[:, None])
     rng = np.random.default_rng(1)
-    halves, quarters = (split_estimates(estimator, [part], d, splits, rng) for d in (2, 4))
+    halves, quarters = (sample.splits(estimator, d, splits, rng) for d in (2, 4))
     return Spread.of(halves, quarters, rate)
 
 
@@ -83,10 +82,10 @@ def test_subsets_of_a_split_share_no_sample_and_leave_out_only_the_remainder():
 
 
 def test_neighbours_are_granted_slower_bias_in_more_dimensions():
-    assert KSG()._bias_rate(1, 1) == KSG()._bias_rate(2, 2) == 0.5
-    assert KSG()._bias_rate(3, 3) == Mixed()._bias_rate(3, 3) == pytest.approx(1 / 3)
-    assert Reduced(KSG(), PCA(3))._bias_rate(100, 2) == pytest.approx(2 / 5)
-    assert EDGE()._bias_rate(50, 50) == 0.5
+    assert KSG().bias_rate(1, 1) == KSG().bias_rate(2, 2) == 0.5
+    assert KSG().bias_rate(3, 3) == Mixed().bias_rate(3, 3) == pytest.approx(1 / 3)
+    assert Reduced(KSG(), PCA(3)).bias_rate(100, 2) == pytest.approx(2 / 5)
+    assert EDGE().bias_rate(50, 50) == 0.5
 
 
 @pytest.mark.parametrize("r", [0.1, 0.3])

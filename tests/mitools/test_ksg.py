@@ -107,7 +107,7 @@ def test_a_constant_side_gives_zero(variant):
     assert result.value == 0.0
     assert result.stats["constant_columns"] == 3
     permutations = np.stack([np.arange(50)] * 4)
-    assert np.array_equal(KSG()._permuted(x, y[:, None], permutations), np.zeros(4))
+    assert np.array_equal(KSG().prepare(x, y[:, None]).permuted(permutations), np.zeros(4))
 
 
 # The numpy twin, and independent packages
@@ -254,7 +254,7 @@ def test_permuted_equals_fresh_estimates(variant, n, d):
     permutations = np.stack([np.arange(n), *(rng.permutation(n) for _ in range(3))])
     estimator = KSG(variant=variant)
     fresh = [value(estimator, x, y[order]) for order in permutations]
-    assert estimator._permuted(x, y, permutations) == pytest.approx(fresh, abs=1e-12)
+    assert estimator.prepare(x, y).permuted(permutations) == pytest.approx(fresh, abs=1e-12)
 
 
 def test_permuted_with_ties_centres_on_zero():
@@ -262,7 +262,7 @@ def test_permuted_with_ties_centres_on_zero():
     rng = np.random.default_rng(2)
     permutations = np.stack([rng.permutation(400) for _ in range(40)])
     with pytest.warns(UserWarning, match="equal twin"):
-        null = KSG()._permuted(x, y, permutations)
+        null = KSG().prepare(x, y).permuted(permutations)
     assert abs(null.mean()) < 0.03
 
 

@@ -163,6 +163,6 @@ def test_permuted_estimates_are_fresh_ones(method):
     x = np.exp(rng.normal(size=(90, 2)) + y)
     orders = np.array([rng.permutation(90) for _ in range(3)])
     estimator = Labels(method=method)
-    expected = [estimator._estimate(x, y[order])[0] for order in orders]
-    assert estimator._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)
-    assert estimator._permuted(x, np.ones((90, 1)), orders).tolist() == [0.0] * 3
+    expected = [estimator.prepare(x, y[order]).found().value for order in orders]
+    assert estimator.prepare(x, y).permuted(orders) == pytest.approx(expected, abs=1e-12)
+    assert estimator.prepare(x, np.ones((90, 1))).permuted(orders).tolist() == [0.0] * 3

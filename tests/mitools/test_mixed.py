@@ -141,5 +141,7 @@ def test_permuted_estimates_are_fresh_ones(atoms):
     x = np.maximum(rng.normal(size=(80, 2)), 0)
     orders = np.array([rng.permutation(80) for _ in range(4)])
     for y in (x[:, :1] + rng.normal(size=(80, 1)), rng.integers(4, size=(80, 1)) * 1.0):
-        expected = [Mixed(atoms=atoms)._estimate(x, y[order])[0] for order in orders]
-        assert Mixed(atoms=atoms)._permuted(x, y, orders) == pytest.approx(expected, abs=1e-12)
+        expected = [Mixed(atoms=atoms).prepare(x, y[order]).found().value for order in orders]
+        assert Mixed(atoms=atoms).prepare(x, y).permuted(orders) == pytest.approx(
+            expected, abs=1e-12
+        )

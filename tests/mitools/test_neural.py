@@ -137,7 +137,7 @@ def test_permutations_train_anew_and_labels_are_taken_apart():
     x, y = distributions.Gaussian((0.95,)).sample(160, seed=0)
     estimator = InfoNCE(epochs=20, patience=10, weight_decays=(0.1,), folds=2)
     order = rng.permutation(160)
-    null = estimator._permuted(x, y, np.stack([np.arange(160), order]))
+    null = estimator.prepare(x, y).permuted(np.stack([np.arange(160), order]))
     assert null[0] == estimator.estimate(x, y).value
     assert null[1] == estimator.estimate(x, y[order]).value
     within = mutual_information(x, y, given=label, estimator=estimator)

@@ -90,7 +90,7 @@ def test_permuting_reuses_the_reduced_sides_and_changes_nothing():
     rng = np.random.default_rng(0)
     orders = rng.permuted(np.tile(np.arange(60), (4, 1)), axis=1)
     fresh = [estimator.estimate(x, y[order]).value for order in orders]
-    assert estimator._permuted(x, y, orders) == pytest.approx(fresh, abs=1e-9)
+    assert estimator.prepare(x, y).permuted(orders) == pytest.approx(fresh, abs=1e-9)
 
 
 def test_the_pairing_never_leaks_into_the_reduction():

@@ -7,7 +7,8 @@ import pytest
 from scipy.signal import lfilter
 
 from mitools import EDGE, KSG, GaussianCopula, Verdict, assess
-from mitools._series import copied, likeness, orders, subset_order
+from mitools._series import copied, likeness
+from mitools.evidence.pairings import orders, subset_order
 
 QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
 

@@ -60,7 +60,7 @@ def test_permuted_equals_estimating_afresh():
     orders = np.array([rng.permutation(80) for _ in range(3)])
     sliced = Sliced(n_slices=4)
     fresh = [sliced.estimate(x, y[order]).value for order in orders]
-    np.testing.assert_allclose(sliced._permuted(x, y, orders), fresh, atol=1e-12)
+    np.testing.assert_allclose(sliced.prepare(x, y).permuted(orders), fresh, atol=1e-12)
 
 
 def test_settings():

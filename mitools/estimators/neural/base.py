@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._preparation import drop_constant
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import rank_normal
 from mitools.messages import require
 
@@ -116,11 +116,11 @@ class Trained(MutualInformationEstimator):
         """Return 20 samples a fold."""
         return PER_FOLD * self.folds
 
-    def _estimate(self, x: Matrix, y: Matrix) -> tuple[float, dict[str, float]]:
+    def _pair(self, x: Matrix, y: Matrix) -> Found:
         require("torch", extra="torch", purpose=f"Training {type(self).__name__}")
         x, y = drop_constant(x), drop_constant(y)
         if 0 in (x.shape[1], y.shape[1]):
-            return 0.0, {"epochs": 0.0, "best_epoch": 0.0, "fold_deviation": 0.0}
+            return Found(0.0, stats={"epochs": 0.0, "best_epoch": 0.0, "fold_deviation": 0.0})
         values, sizes, fits = [], [], []
         for number, fold in enumerate(self._folds(rank_normal(x), rank_normal(y))):
             value, fitted = self._on_fold(fold, np.random.default_rng([self.seed, number]))
@@ -137,7 +137,7 @@ class Trained(MutualInformationEstimator):
             "best_epoch": float(np.mean([fitted.best_epoch for fitted in fits])),
             "fold_deviation": float(np.std(values)),
         }
-        return float(np.average(values, weights=sizes)), stats
+        return Found(float(np.average(values, weights=sizes)), stats=stats)
 
     @abstractmethod
     def _on_fold(self, fold: Fold, generator: np.random.Generator) -> tuple[float, Fitted]:

@@ -131,4 +131,4 @@ class Learned(Trained):
                 np.ascontiguousarray(encoder(side).cpu().numpy(), dtype=np.float64)
                 for encoder, side in zip(encoders, fold.test, strict=True)
             ]
-        return self.then._checked(codes[0], codes[1]).value, fitted
+        return self.then.prepare(codes[0], codes[1]).found().value, fitted

@@ -24,11 +24,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mitools.base import Matrix
-
 __all__ = ["Spread"]
+
+Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

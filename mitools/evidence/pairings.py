@@ -1,0 +1,58 @@
+r"""Permuted orders and subsets of the samples, with or without the order of time.
+
+Permuted rows lose their order, so the null of two slow series is too narrow, and independent ones
+are called dependent. A circular shift of one side by a random number of rows keeps all neighbours
+but those at the seam. Cutting the shifted side into blocks of consecutive rows and permuting these
+gives more pairings, at the cost of a seam for each block.
+
+Source: Politis and Romano, "A circular block-resampling procedure for stationary data" (1992).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["orders", "subset_order"]
+
+#: A side is not shifted by less than this share of its rows, either way: too much of the pairing
+#: would stay.
+LEAST_SHIFT = 0.05
+
+#: Blocks that subsets are drawn from, at least.
+BLOCKS = 20
+
+Rows = NDArray[np.int64]
+
+
+def orders(n: int, count: int, blocks: int | None, generator: np.random.Generator) -> Rows:
+    """Return random orders of n rows, with shape (count, n).
+
+    Args:
+        n: How many rows.
+        count: How many orders.
+        blocks: None for every order alike; 1 for circular shifts; more for as many blocks of the
+            shifted rows, permuted.
+        generator: The source.
+    """
+    rows = np.arange(n)
+    if blocks is None:
+        return generator.permuted(np.tile(rows, (count, 1)), axis=1)
+    least = max(1, int(LEAST_SHIFT * n))
+    found = np.empty((count, n), np.int64)
+    for order in found:  # one after the other: in whatever batches they are asked for, the same
+        shifted = np.roll(rows, -generator.integers(least, n - least + 1))
+        order[:] = _permuted_blocks(shifted, blocks, generator)
+    return found
+
+
+def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> Rows:
+    """Return an order of n rows whose first half is a random half of the rows, or blocks."""
+    if blocks is None:
+        return generator.permutation(n)
+    return _permuted_blocks(np.arange(n), min(max(blocks, BLOCKS), n), generator)
+
+
+def _permuted_blocks(order: Rows, blocks: int, generator: np.random.Generator) -> Rows:
+    cut = np.array_split(order, blocks)
+    return np.concatenate([cut[i] for i in generator.permutation(blocks)])
