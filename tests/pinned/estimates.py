@@ -73,6 +73,7 @@ ESTIMATORS: Mapping[str, tuple[MutualInformationEstimator, tuple[str, ...]]] = {
     "EDGE pairs": (EDGE(pairs=3), WIDE),
     "EDGE chi-square": (EDGE(divergence="chi-square"), FEW),
     "EDGE semirobust": (EDGE.semirobust(), (*FEW, *WIDE)),
+    "EDGE released 4.3.1": (EDGE.released("4.3.1"), ("gaussian 1", "atoms 3", "gaussian 60")),
     "EDGE released 4.4.1": (EDGE.released("4.4.1"), (*FEW, *WIDE)),
     "Auto": (Auto(), (*FEW, "gaussian 10", "independent 3", "copies 1", *MANY)),
     "Canonical": (Canonical(), (*FEW, "gaussian 10", "copies 3", *MANY)),
