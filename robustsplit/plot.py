@@ -1,9 +1,8 @@
 """Figures: rho against depth with what it must be compared to, and the accuracies beside it.
 
 A `RhoDepthDisplay` is computed once and drawn any number of times, on any axes, next to others:
-    positions
-count from the output, so networks and cuts line up. Nothing here shows a window or changes
-rcParams.
+positions count from the output, so networks and cuts line up. Nothing here shows a window or
+changes rcParams.
 """
 
 from __future__ import annotations

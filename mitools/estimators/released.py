@@ -65,7 +65,7 @@ class ReleasedEDGE(MutualInformationEstimator):
     Ceiling: min(U, log2 n) bits. Cost: O(n log n) for sorting each hashed coordinate, then O(L n).
 
     Attributes:
-        version: ``"4.4.1"``, ``"4.3.1"`` or ``"4.2.0"``.
+        version: ``"4.4.1"`` or ``"4.3.1"``.
         members: L, the size of the ensemble.
         normalize_epsilon: Whether a second pass rescales the bandwidth by the first pass's value.
         stochastic: Random shifts in place of a grid of them.

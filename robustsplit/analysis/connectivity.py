@@ -46,8 +46,8 @@ DEFAULT_ESTIMATOR = Reduced(KSG(k=4), PCA(4))
 MEMORY = 2 * 2**30
 #: Columns of that projection: enough for four principal components, and a matrix that still fits.
 SKETCH_WIDTH = 32
-#: Shuffles behind `released_null`: it varies by about a tenth of a bit, the gap to show is bits
-# wide.
+#: Shuffles behind `released_null`: it varies by about a tenth of a bit, and the gap to show is
+#: bits wide.
 RELEASED_SHUFFLES = 3
 #: It hashes floor(log2(n / 10)) directions of a wide layer, so it needs so many inputs per class.
 RELEASED_SAMPLES = 20

@@ -1,6 +1,7 @@
 """The released codes' presets against published-code values, a naive twin and exact identities."""
 
 import csv
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from mitools import EDGE
 from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
-from mitools.estimators.released import ReleasedEDGE
+from mitools.estimators.released import VERSIONS, ReleasedEDGE
 from tests.mitools.naive_edge import clipped_bits
 
 REFERENCE = Path(__file__).parents[2].parent / "shared/reference/edge-reference-values.csv"
@@ -203,3 +204,8 @@ def test_reprs_name_the_preset():
 def test_bad_settings_say_what_was_expected(settings, text):
     with pytest.raises(ValueError, match=text):
         ReleasedEDGE(**settings)
+
+
+def test_documented_versions_are_those_there_are():
+    documented = re.search(r"^ *version: (.*)\.$", ReleasedEDGE.__doc__, re.MULTILINE)[1]
+    assert re.findall(r"[\d.]+", documented) == list(VERSIONS)
