@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from mitools._kernels.columns import adjacent_twins, extremes, row_keys, twins_in
 
 __all__ = [
     "break_ties",
@@ -23,18 +24,6 @@ Matrix = NDArray[np.float64]
 #: Column deviations outside these limits are rescaled by a power of two first, so that squares
 #: stay finite.
 SAFE_LOW, SAFE_HIGH = 1e-100, 1e100
-
-
-@njit(cache=True, nogil=True)
-def extremes(side: Matrix) -> tuple[Matrix, Matrix]:  # pragma: no cover - compiled
-    """Return each column's least and largest value, in one pass over the rows."""
-    least, largest = side[0].copy(), side[0].copy()
-    for i in range(len(side)):
-        for c in range(side.shape[1]):
-            value = side[i, c]
-            least[c] = value if value < least[c] else least[c]
-            largest[c] = value if value > largest[c] else largest[c]
-    return least, largest
 
 
 def drop_constant(side: Matrix) -> Matrix:
@@ -85,24 +74,6 @@ def has_repeats(side: Matrix) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
-def adjacent_twins(ordered: Matrix) -> bool:  # pragma: no cover - compiled
-    """Return whether a sorted column holds some value twice."""
-    for p in range(1, len(ordered)):
-        if ordered[p] == ordered[p - 1]:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def twins_in(column: Matrix, order: NDArray[np.int64]) -> bool:  # pragma: no cover - compiled
-    """Return whether a column holds some value twice, given its rows in order."""
-    for p in range(1, len(order)):
-        if column[order[p]] == column[order[p - 1]]:
-            return True
-    return False
-
-
 def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
     """Return, per row, whether another row is equal to it, with shape (n,).
 
@@ -117,23 +88,6 @@ def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[n
     keys = row_keys(side)
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     return np.asarray(counts[inverse.reshape(-1)] > 1)
-
-
-@njit(cache=True, nogil=True)
-def row_keys(side: Matrix) -> NDArray[np.uint64]:  # pragma: no cover - compiled
-    """Return a 64-bit key of each row: equal rows get equal keys, others almost surely do not."""
-    n_samples, n_columns = side.shape
-    keys = np.empty(n_samples, np.uint64)
-    value = np.empty(1)
-    bits = value.view(np.uint64)
-    for i in range(n_samples):
-        key = np.uint64(0x9E3779B97F4A7C15)
-        for c in range(n_columns):
-            value[0] = side[i, c] + 0.0  # -0.0 and 0.0 are one value
-            key = (key ^ bits[0]) * np.uint64(0xBF58476D1CE4E5B9)
-            key ^= key >> np.uint64(29)
-        keys[i] = key
-    return keys
 
 
 def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mitools._arrays import Matrix, Part
-from mitools._preparation import row_keys, twin_rows
+from mitools._kernels.columns import row_keys
+from mitools._preparation import twin_rows
 from mitools.evidence.estimate import PER_SYMBOL
 
 __all__ = ["copied", "doubts", "likeness"]
