@@ -21,18 +21,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from mitools._preparation import drop_constant, standardized
+from mitools._preparation import drop_constant
 from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.ties import Points, equal_steps, neighbours, standardized_steps
 
 __all__ = ["Mixed"]
 
-#: Distances this close are equal. Each column has unit standard deviation, so this is far above
-#: the rounding of the scaling, which splits equal steps such as 2 - 1 and 3 - 2, and far below any
-#: spacing.
-TIE = 1e-12
 #: A value held by this share of the samples, in a column where as many samples are alone with
 #: theirs, is an atom to be kept apart. Rarer ones, and those of discrete columns, only tie.
 SHARE = 0.05
@@ -57,7 +53,7 @@ class Mixed(MutualInformationEstimator):
     nats instead of 0.01. And frequent atoms amid continuous values are kept apart: on the paper's
     Experiment II (truth 1.292, n = 2000) that gives 1.29 instead of 1.10.
     Ceiling: psi(n) - psi(k). Like KSG it falls short of large information and in many dimensions.
-    Cost: trees, O(n log n) in few dimensions, O(n^2) in many.
+    Cost: trees, O(n log n) in few dimensions, repeated values included; O(n^2) in many.
 
     Attributes:
         k: Number of neighbours; more lowers the variance and raises the bias.
@@ -97,25 +93,19 @@ class Mixed(MutualInformationEstimator):
     def _side(self, rows: Matrix) -> _Side:
         rows = drop_constant(rows)
         if rows.shape[1]:
-            rows = standardized(rows) if self.standardize else rows
+            rows = standardized_steps(rows) if self.standardize else equal_steps(rows)
             rows = self._apart(rows) if self.atoms == "apart" else rows
-        return _Side(rows, _Counts(rows) if rows.shape[1] else None)
+        return _Side(rows, Points(rows), np.arange(len(rows)))
 
     def _pair(self, x: _Side, y: _Side) -> Found:
-        if x.within is None or y.within is None:
+        if 0 in (x.rows.shape[1], y.rows.shape[1]):
             return Found(0.0, stats={"atom_fraction": 1.0, "tied_fraction": 1.0})
-        joint = cKDTree(np.hstack([x.rows, y.rows]))
-        radius = np.asarray(joint.query(joint.data, k=[self.k + 1], p=np.inf)[0])[:, 0]
-        closed = _within(joint, joint.data, radius + TIE)
-        tied = (closed > self.k + 1) | (radius <= TIE)
-        k_tilde = np.where(tied, closed, self.k)
-        # The open ball still holds its own centre: a tiny radius must not become negative.
-        reach = np.where(tied, radius + TIE, np.maximum(radius - TIE, 0.0))
-        n_x, n_y = x.within(x.rows, reach), y.within(y.rows, reach)
-        value = digamma(len(reach)) + np.mean(digamma(k_tilde) - digamma(n_x) - digamma(n_y))
+        near = neighbours(Points(np.hstack([x.rows, y.rows])), self.k)
+        n_x, n_y = x.within(near.reach), y.within(near.reach)
+        value = digamma(len(n_x)) + np.mean(digamma(near.k) - digamma(n_x) - digamma(n_y))
         stats = {
-            "atom_fraction": float((radius <= TIE).mean()),
-            "tied_fraction": float(tied.mean()),
+            "atom_fraction": float((near.radius == 0).mean()),
+            "tied_fraction": float(near.tied.mean()),
         }
         return Found(float(value), stats=stats)
 
@@ -142,33 +132,23 @@ def _typed(column: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """The rows of a side, and how many lie within a distance; None for a constant side."""
+    """The rows of a side, in any order.
+
+    Attributes:
+        rows: With shape (n, d).
+        points: The same, as they were made ready.
+        order: Which of these each row is.
+    """
 
     rows: Matrix
-    within: _Counts | None
+    points: Points
+    order: NDArray[np.int64]
 
     def reordered(self, order: NDArray[np.int64]) -> _Side:
-        return _Side(self.rows[order], self.within)
+        return _Side(self.rows[order], self.points, self.order[order])
 
-
-class _Counts:
-    """Counts the samples of one side within a distance of each centre."""
-
-    def __init__(self, side: Matrix) -> None:
-        self.tree = cKDTree(side)
-        self.column = np.sort(side[:, 0]) if side.shape[1] == 1 else None
-
-    def __call__(self, centres: Matrix, radii: Matrix) -> NDArray[np.int64] | Matrix:
-        if self.column is None:
-            return _within(self.tree, centres, radii)
-        low, high = centres[:, 0] - radii, centres[:, 0] + radii
-        order = np.argsort(centres[:, 0], kind="stable")  # neighbours in memory are found faster
-        counts = np.empty(len(centres), dtype=np.int64)
-        counts[order] = np.searchsorted(self.column, high[order], "right")
-        counts[order] -= np.searchsorted(self.column, low[order], "left")
-        return counts
-
-
-def _within(tree: cKDTree, points: Matrix, radius: Matrix) -> Matrix:
-    """Count the samples of `tree` at most `radius` from each point, itself included."""
-    return np.asarray(tree.query_ball_point(points, radius, p=np.inf, return_length=True))
+    def within(self, reach: Matrix) -> NDArray[np.int64]:
+        """Return how many rows lie strictly within a distance of each, itself included."""
+        reach_of_points = np.empty(len(reach))
+        reach_of_points[self.order] = reach
+        return self.points.within(reach_of_points)[self.order]
