@@ -17,20 +17,19 @@ comparing fits to half and to nine tenths of the data.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import digamma, logsumexp
 
 from mitools._preparation import drop_constant, standardized
 from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
+from mitools.ties import Points, blocked_class_neighbours, class_neighbours, equal_steps
 
 __all__ = ["Labels", "ross_terms"]
 
@@ -49,8 +48,6 @@ MOST_QUADRATIC = 64
 #: (mean squared difference of standardised entries; it is 0.04 for uniform, 0.2 for exponential
 #: data).
 SKEWED = 0.03
-#: Distances this close are equal (columns have unit variance).
-TIE = 1e-12
 
 
 @dataclass(frozen=True, repr=False)
@@ -228,60 +225,14 @@ def ross_terms(x: Matrix, codes: Codes, k: int, metric: Literal["l2", "max"]) ->
         metric: "l2" or "max".
     """
     sizes = np.bincount(codes)[codes]
-    neighbours = np.minimum(k, sizes - 1)
-    trees = metric == "max" or x.shape[1] <= TREE_DIMENSIONS
-    within_class, within_all = (_tree_counts if trees else _block_counts)(
-        x, codes, neighbours, metric
-    )
+    x = equal_steps(x)
+    if metric == "l2" and x.shape[1] > TREE_DIMENSIONS:
+        within_class, within_all = blocked_class_neighbours(x, codes, k)
+    else:
+        near, within_all = class_neighbours(Points(x, squared=metric == "l2"), codes, k)
+        within_class = near.k
     terms = digamma(len(x)) + digamma(within_class) - digamma(sizes) - digamma(within_all)
     return np.where(sizes > 1, terms, 0.0)
-
-
-def _tree_counts(
-    x: Matrix, codes: Codes, neighbours: Codes, metric: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return psi's two arguments: k_i, and m_i with sample i included (Mixed's rule on ties)."""
-    norm = np.inf if metric == "max" else 2.0
-    reach, k_tilde = np.zeros(len(x)), np.ones(len(x), dtype=np.int64)
-    for code in range(int(codes.max()) + 1):
-        rows = np.flatnonzero(codes == code)
-        if len(rows) < 2:
-            continue
-        tree, k = cKDTree(x[rows]), int(neighbours[rows[0]])
-        radius = np.asarray(tree.query(x[rows], k=[k + 1], p=norm)[0])[:, 0]
-        closed = tree.query_ball_point(x[rows], radius + TIE, p=norm, return_length=True)
-        tied = (closed > k + 1) | (radius <= TIE)
-        k_tilde[rows] = np.where(tied, closed, k)
-        reach[rows] = np.where(tied, radius + TIE, radius - TIE)
-    return k_tilde, cKDTree(x).query_ball_point(x, reach, p=norm, return_length=True)
-
-
-def _block_counts(
-    x: Matrix, codes: Codes, neighbours: Codes, metric: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`_tree_counts` for the Euclidean norm by matrix products, a block of rows at a time."""
-    order = np.argsort(codes, kind="stable")
-    x, neighbours = x[order], neighbours[order]
-    edges = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-    norms = np.einsum("ij,ij->i", x, x)
-    k_tilde, m = np.ones(len(x), dtype=np.int64), np.ones(len(x), dtype=np.int64)
-    block = max(1, 4_000_000 // len(x))
-    tie = 1e-12 * norms.max(initial=1.0)  # rounding of the products
-    for first, last in itertools.pairwise(edges):
-        for start in range(first, last, block):
-            rows = np.arange(start, min(start + block, last))
-            squares = norms[rows, None] + norms[None] - 2 * (x[rows] @ x.T)
-            squares[np.arange(len(rows)), rows] = 0.0
-            k = int(neighbours[first])
-            own = squares[:, first:last]
-            radius = np.partition(own, k, axis=1)[:, k : k + 1]
-            closed = (own <= radius + tie).sum(axis=1)
-            tied = (closed > k + 1) | (radius[:, 0] <= tie)
-            k_tilde[rows] = np.where(tied, closed, max(k, 1))
-            reach = np.where(tied[:, None], radius + tie, radius - tie)
-            m[rows] = (squares <= reach).sum(axis=1)
-    back = np.argsort(order, kind="stable")
-    return k_tilde[back], np.maximum(m[back], 1)
 
 
 def _discriminants(
@@ -388,7 +339,7 @@ def _views(x: Matrix) -> list[Matrix]:
     plain = drop_constant(x)
     if plain.shape[1] == 0:
         return [np.zeros((len(x), 1))]
-    plain = standardized(plain)
+    plain = standardized(equal_steps(plain))
     ranked = standardized(rank_normal(plain))
     views = [plain, ranked] if ((plain - ranked) ** 2).mean() > SKEWED else [plain]
     return [_compressed(view) for view in views]
