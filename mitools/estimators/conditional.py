@@ -29,6 +29,8 @@ from mitools._arrays import as_samples, paired_samples
 from mitools._kernels.local import local_permutation
 from mitools._preparation import drop_constant, standardized
 from mitools.base import Estimate, Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.evidence.null import p_value
+from mitools.ties import Points, neighbours, standardized_steps
 
 __all__ = [
     "ConditionalKSG",
@@ -37,8 +39,8 @@ __all__ = [
     "conditional_mutual_information",
 ]
 
-#: Distances this close are equal (columns have unit variance).
-TIE = 1e-12
+#: A size, relative to unit variance, that is rounding: it keeps logarithms and ratios finite.
+ROUNDING = 1e-12
 #: Up to this many columns, Z itself is the condition: that is always right, and still sharp.
 FEW = 2
 #: A held-out share of variance that counts as predictable; noise stays below it from n = 500 on.
@@ -118,7 +120,7 @@ class ConditionalKSG(MutualInformationEstimator):
         features = [z] if self.residualize == "linear" else [z, self._features(z)]
         means = [_cross_fitted(part, both, fold) for part in features]
         rest = both - _better(both, means)
-        stats = {"explained_r2": float(1 - (rest**2).mean() / max((both**2).mean(), TIE))}
+        stats = {"explained_r2": float(1 - (rest**2).mean() / max((both**2).mean(), ROUNDING))}
         condition = z
         if self.residualize == "auto":
             rest /= self._scales(rest, features[1], fold)
@@ -140,13 +142,13 @@ class ConditionalKSG(MutualInformationEstimator):
         some = z[rng.permutation(len(z))[:200]]
         length = np.median(np.linalg.norm(some[::2][: len(some) // 2] - some[1::2], axis=1))
         for scale in LENGTHS:
-            directions = rng.normal(size=(d, COSINES)) / (scale * max(length, TIE))
+            directions = rng.normal(size=(d, COSINES)) / (scale * max(length, ROUNDING))
             parts.append(np.cos(z @ directions + rng.uniform(0, 2 * np.pi, size=COSINES)))
         return standardized(np.hstack(parts))
 
     def _scales(self, rest: Matrix, features: Matrix, fold: NDArray[np.int64]) -> Matrix:
         """Return the predicted size of each entry, 1 where sizes cannot be predicted."""
-        sizes = np.log(np.abs(rest) + 1e-3 * rest.std(axis=0) + TIE)
+        sizes = np.log(np.abs(rest) + 1e-3 * rest.std(axis=0) + ROUNDING)
         predicted = _cross_fitted(features, sizes, fold)
         useful = _r2(sizes, predicted) > PREDICTABLE
         return np.exp(np.where(useful, predicted - sizes.mean(axis=0), 0.0))
@@ -254,8 +256,7 @@ def conditional_independence_test(
         if near is not None:
             order = local_permutation(rng.permuted(near, axis=1).astype(np.int64), order)
         null[number] = _frenzel_pompe(x[order], y, condition, estimator.k)
-    p_value = (1 + int((null >= estimate.value).sum())) / (n_permutations + 1)
-    return ConditionalTest(estimate, null, p_value)
+    return ConditionalTest(estimate, null, p_value(null, estimate.value))
 
 
 def _checked(
@@ -296,19 +297,11 @@ def _frenzel_pompe(x: Matrix, y: Matrix, z: Matrix, k: int) -> float:
     """Return the plain estimate; with no column in `z`, n_z is n and this is KSG-1."""
     if 0 in (x.shape[1], y.shape[1]):
         return 0.0  # a constant carries nothing
-    joint = cKDTree(np.hstack([x, y, z]))
-    radius = np.asarray(joint.query(joint.data, k=[k + 1], p=np.inf)[0])[:, 0]
-    closed = _within(joint, radius + TIE)
-    tied = (closed > k + 1) | (radius <= TIE)
-    reach = np.where(tied, radius + TIE, np.maximum(radius - TIE, 0.0))
-    n_xz, n_yz = (_within(cKDTree(np.hstack([side, z])), reach) for side in (x, y))
-    n_z = _within(cKDTree(z), reach) if z.shape[1] else np.full(len(x), len(x))
-    terms = digamma(np.where(tied, closed, k)) + digamma(n_z) - digamma(n_xz) - digamma(n_yz)
+    near = neighbours(Points(np.hstack([x, y, z])), k)
+    n_xz, n_yz = (Points(np.hstack([side, z])).within(near.reach) for side in (x, y))
+    n_z = Points(z).within(near.reach) if z.shape[1] else np.full(len(x), len(x))
+    terms = digamma(near.k) + digamma(n_z) - digamma(n_xz) - digamma(n_yz)
     return float(terms.mean())
-
-
-def _within(tree: cKDTree, radius: Matrix) -> NDArray[np.int64]:
-    return tree.query_ball_point(tree.data, radius, p=np.inf, return_length=True)
 
 
 def _summary(
@@ -369,4 +362,4 @@ def _r2(targets: Matrix, predicted: Matrix) -> Matrix:
 def _scaled(side: Matrix) -> Matrix:
     """Return the columns that vary, with mean 0 and standard deviation 1."""
     side = drop_constant(side)
-    return standardized(side) if side.shape[1] else side
+    return standardized_steps(side) if side.shape[1] else side
