@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._arrays import Matrix
+from mitools.kinds import share_alone
 
 __all__ = ["determined"]
 
@@ -66,12 +67,7 @@ def determined(
 
 
 def _continuous(side: Matrix) -> NDArray[np.int64]:
-    ordered = np.sort(side, axis=0)
-    new = np.ones(side.shape, dtype=bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    alone = new.copy()
-    alone[:-1] &= new[1:]
-    return np.flatnonzero(alone.mean(axis=0) >= ALONE)
+    return np.flatnonzero(share_alone(side) >= ALONE)
 
 
 def _same_order(

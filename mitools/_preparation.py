@@ -12,6 +12,7 @@ from mitools._kernels.columns import adjacent_twins, extremes, row_keys, twins_i
 __all__ = [
     "break_ties",
     "common_scale",
+    "distinct_rows",
     "drop_constant",
     "has_repeats",
     "standardized",
@@ -88,6 +89,19 @@ def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[n
     keys = row_keys(side)
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     return np.asarray(counts[inverse.reshape(-1)] > 1)
+
+
+def distinct_rows(rows: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each distinct row occurs first, and the number of each row's distinct one."""
+    if not twin_rows(rows).any():
+        alone = np.arange(len(rows))
+        return alone, alone
+    order = np.lexsort(rows.T)
+    new = np.ones(len(rows), bool)
+    new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
+    inverse = np.empty(len(rows), np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    return order[new], inverse
 
 
 def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mitools import kinds
 from mitools._arrays import Matrix, Part
-from mitools._kernels.columns import row_keys
-from mitools._preparation import twin_rows
 from mitools.evidence.estimate import PER_SYMBOL
 
 __all__ = ["copied", "doubts", "likeness"]
@@ -72,16 +71,5 @@ def _repeated(parts: Sequence[Part]) -> str:
 
 
 def copied(x: Matrix, y: Matrix) -> float:
-    """Return the share of rows whose twin on one side is their twin on the other as well.
-
-    It is 0 for sides of few distinct rows, and where twins on one side have others on the other:
-    those are ties, as of labels and rounded values.
-    """
-    twins = [twin_rows(side) for side in (x, y)]
-    if min(each.mean() for each in twins) < COPIED:
-        return 0.0
-    keys = np.column_stack([row_keys(side) for side in (x, y)])
-    counts = np.unique(keys, axis=0, return_counts=True)[1]
-    both = float(counts[counts > 1].sum() / len(x))
-    apart = max(each.mean() for each in twins) > TIES * both
-    return 0.0 if apart or len(counts) * PER_SYMBOL <= len(x) else both
+    """Return the share of rows that are copies of another, by `kinds.copied`."""
+    return kinds.copied(x, y, least=COPIED, ties=TIES, repeats=PER_SYMBOL)

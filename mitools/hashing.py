@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.lsh import margin_quantiles
+from mitools.kinds import few_distinct
 
 __all__ = ["Grid", "Side", "sample_rows"]
 
@@ -48,7 +49,7 @@ class Side:
     @classmethod
     def discrete_or_none(cls, rows: Matrix) -> Side | None:
         """Return labels if the rows repeat so often that the side is discrete, else None."""
-        labels = _labels(rows)
+        labels = few_distinct(rows, sample_rows(len(rows), GLANCE), REPEATS, least=2)
         return None if labels is None else cls(None, (), labels)
 
     def among(self, row: NDArray[np.float64], kept: NDArray[np.bool_]) -> Side:
@@ -122,24 +123,6 @@ def sample_rows(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
     edges = np.arange(size + 1) * n // size
     inside = np.random.default_rng(seed).random(size) * np.diff(edges)
     return np.asarray(edges[:-1] + inside.astype(np.int64))
-
-
-def _labels(rows: Matrix) -> Matrix | None:
-    """Return the distinct rows if they repeat so often that the side is discrete, else None."""
-    chosen = sample_rows(len(rows), GLANCE)
-    if len(np.unique(rows[chosen, 0])) > _few(len(chosen)):
-        return None
-    glance = rows[chosen]
-    if rows.shape[1] > 1 and len(np.unique(glance, axis=0)) > _few(len(glance)):
-        return None
-    distinct = np.unique(rows) if rows.shape[1] == 1 else np.unique(rows, axis=0)
-    if len(distinct) > _few(len(rows)):
-        return None
-    return np.asarray(distinct.reshape(len(distinct), -1))
-
-
-def _few(n: int) -> int:
-    return max(n // REPEATS, min(2, n // 2), 1)
 
 
 def _codes_of(rows: Matrix, labels: Matrix) -> NDArray[np.int64]:

@@ -28,6 +28,7 @@ from mitools.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.evidence.null import Null
 from mitools.evidence.sample import Sample
 from mitools.information import as_estimator
+from mitools.kinds import is_discrete
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -270,7 +271,7 @@ def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]]
 def _discrete(column: NDArray[Any]) -> bool:
     if column.dtype.kind not in "iuf":
         return True
-    return len(np.unique(column)) * REPEATS <= len(column)
+    return is_discrete(len(np.unique(column)), len(column), REPEATS)
 
 
 def _numbers(column: NDArray[Any], name: str) -> Matrix:

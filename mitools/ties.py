@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from mitools._kernels.margins import Margin, margin, place_counts
 from mitools._kernels.ties import WEIGHTED_LEAF, block_counts, weighted_counts, weighted_radii
 from mitools._kernels.tree import Tree, build_tree
-from mitools._preparation import standardized, twin_rows
+from mitools._preparation import distinct_rows, standardized
 from mitools._threads import over_points
 
 __all__ = [
@@ -202,19 +202,6 @@ def blocked_class_neighbours(rows: Matrix, codes: Rows, k: int) -> tuple[Rows, R
     both = np.empty((2, len(rows)), np.int64)
     both[:, order] = np.where(tied, closed, asked), counts
     return both[0], both[1]
-
-
-def distinct_rows(rows: Matrix) -> tuple[Rows, Rows]:
-    """Return where each distinct row occurs first, and the number of each row's distinct one."""
-    if not twin_rows(rows).any():
-        alone = np.arange(len(rows))
-        return alone, alone
-    order = np.lexsort(rows.T)
-    new = np.ones(len(rows), bool)
-    new[1:] = (rows[order[1:]] != rows[order[:-1]]).any(axis=1)
-    inverse = np.empty(len(rows), np.int64)
-    inverse[order] = np.cumsum(new) - 1
-    return order[new], inverse
 
 
 def standardized_steps(side: Matrix) -> Matrix:

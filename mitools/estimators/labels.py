@@ -29,6 +29,7 @@ from mitools._preparation import drop_constant, standardized
 from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
+from mitools.kinds import is_discrete
 from mitools.ties import Points, blocked_class_neighbours, class_neighbours, equal_steps
 
 __all__ = ["Labels", "ross_terms"]
@@ -144,7 +145,7 @@ class Labels(MutualInformationEstimator):
     def _codes(self, y: Matrix) -> Codes:
         codes = as_codes(y)
         labels = int(codes.max()) + 1
-        if labels > max(len(y) / 2, 2):
+        if not is_discrete(labels, len(y), repeats=2, least=2):
             raise ValueError(
                 f"`y` holds {labels} distinct values in {len(y)} rows, so it is no class "
                 "label. Pass the label as `y` and the features as `x`; for a continuous `y` use "

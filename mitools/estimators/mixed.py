@@ -25,6 +25,7 @@ from scipy.special import digamma
 
 from mitools._preparation import drop_constant
 from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.kinds import atom_codes
 from mitools.ties import Points, equal_steps, neighbours, standardized_steps
 
 __all__ = ["Mixed"]
@@ -114,20 +115,11 @@ class Mixed(MutualInformationEstimator):
         most = np.sqrt(len(side) / (ROOM * (self.k + 1)))  # a side; their product is the pairs'
         kinds = np.zeros((len(side), 0), dtype=np.int64)
         for column in side.T:
-            more = np.column_stack([kinds, _typed(column)])
+            more = np.column_stack([kinds, atom_codes(column, SHARE)])
             if more[:, -1].any() and len(np.unique(more, axis=0)) <= most:
                 kinds = more
         far = 2 * float(np.ptp(side, axis=0).max()) + 1
         return np.hstack([side, far * kinds])
-
-
-def _typed(column: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return 0 where a value is no atom, and a number of its own for each atom."""
-    _, codes, counts = np.unique(column, return_inverse=True, return_counts=True)
-    frequent = counts >= max(SHARE * len(column), 2)
-    if (counts == 1).sum() < SHARE * len(column):
-        frequent[:] = False
-    return np.where(frequent[codes], codes + 1, 0)
 
 
 @dataclass(frozen=True, eq=False)

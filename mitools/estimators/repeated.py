@@ -12,15 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mitools._preparation import break_ties, drop_constant, standardized, twin_rows
+from mitools._preparation import break_ties, drop_constant, standardized
 from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared
-from mitools.estimators.discrete import PlugIn, as_codes
+from mitools.estimators.discrete import PlugIn
 from mitools.estimators.edge import EDGE
 from mitools.estimators.ksg import KSG, TIE_JITTER
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
+from mitools.kinds import Multiplicities
 
 __all__ = ["for_repeated"]
 
@@ -52,12 +52,12 @@ def for_repeated(
     Returns:
         "" and None where neither side does.
     """
-    sizes = [_multiplicities(side) for side in (x, y)]
-    tied = max(float((size > 1).mean()) for size in sizes)
-    atoms = max(float((size >= REPEATS).mean()) for size in sizes)
-    levels = [float((1 / size).sum()) for size in sizes]
-    discrete = [count * REPEATS <= len(x) for count in levels]
-    if all(discrete) and levels[0] * levels[1] * FILLED <= len(x):
+    sides = [Multiplicities.of(side) for side in (x, y)]
+    tied = max(side.share(2) for side in sides)
+    atoms = max(side.share(REPEATS) for side in sides)
+    discrete = [side.discrete(REPEATS) for side in sides]
+    cells = sides[0].n_distinct * sides[1].n_distinct
+    if all(discrete) and cells * FILLED <= len(x):
         return "plug_in", PlugIn(correction="miller_madow")
     if any(discrete) and not all(discrete):
         return "labels", LabelsEitherSide(discrete[0], seed)
@@ -65,14 +65,6 @@ def for_repeated(
         return "", None
     rounded = tied > ROUNDED or atoms <= TIED
     return ("levels", ManyLevels(k)) if rounded else ("mixed", Mixed())
-
-
-def _multiplicities(side: Matrix) -> NDArray[np.int64]:
-    """Return, per row, how many rows are equal to it, itself included, with shape (n,)."""
-    if not twin_rows(side).any():
-        return np.ones(len(side), dtype=np.int64)
-    codes = as_codes(side)
-    return np.bincount(codes)[codes]
 
 
 @dataclass(frozen=True, repr=False)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 from mitools import estimators as known
 from mitools.base import Matrix, MutualInformationEstimator
 from mitools.evidence.sample import Sample
+from mitools.kinds import is_discrete
 from mitools.registry import parse_estimator
 
 __all__ = ["InformationSelector", "information_scores"]
@@ -143,7 +144,7 @@ def _target(
     classes = not type_of_target(y).startswith("continuous")
     codes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
     # integers that hardly repeat are counts or years, not classes
-    classes = classes and len(counts) * 2 <= len(y)
+    classes = classes and is_discrete(len(counts), len(y), repeats=2)
     numbers = codes if y.dtype.kind not in "iuf" else y
     target = np.asarray(numbers, dtype=np.float64).reshape(-1, 1)
     if isinstance(estimator, str):
