@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from mitools._kernels.counts import (
+    cells_at_level,
     compress,
     heap_counts,
     nested_information,
+    ratio_at_level,
     sort_codes,
     split_codes,
     table_at_depth,
@@ -53,8 +55,9 @@ class Placed(NamedTuple):
 class Counted(NamedTuple):
     """What a block's counts say before any correction."""
 
-    raw: Matrix  # (G, 2): each member's estimate for each occupancy; chi-square ratios have none
+    raw: Matrix  # (G, 2): each member's estimate for each occupancy
     described: Matrix  # (members described, 7), as `table_at_depth` returns it, x before y
+    ratios: Matrix  # (G, 3), as `ratio_at_level` returns it at `Block.ratio_level`, x before y
     first_margins: Margins
     second_margins: Margins
 
@@ -70,14 +73,11 @@ class Block:
         x: The hash of X.
         y: The hash of Y.
         grids: One per member.
-        chi_square: Whether to take the chi-square ratio of the cells at one level, instead of the
-            mean log-ratio over levels.
     """
 
     x: Side
     y: Side
     grids: tuple[Grid, ...]
-    chi_square: bool = False
 
     @property
     def interleaved(self) -> bool:
@@ -147,18 +147,22 @@ class Block:
         n, coordinates = len(x), self._coordinates(x, y)
         together = np.arange(n)[None]
         groups = [self.grids] if n <= TOGETHER else [(grid,) for grid in self.grids]
-        raw, described, first, second = [], [], [], []
+        raw, described, ratios, first, second = [], [], [], [], []
         for group in groups:
             placed = replace(self, grids=group)._place(coordinates)
             shown = (len(group) if n <= DESCRIBED else 1) if group is groups[0] else 0
-            values, tables = self._paired(placed, together, False, ks, n, shown)
+            values, tables, squares = self._paired(
+                placed, together, False, ks, n, shown, self.ratio_level(n)
+            )
             raw.append(values[:, 0])
             described.append(tables)
+            ratios.append(squares)
             first.append(placed.first_margins)
             second.append(placed.second_margins)
         return Counted(
             np.concatenate(raw),
             self._in_order(np.concatenate(described)),
+            self._in_order(np.concatenate(ratios)),
             np.concatenate(first),
             np.concatenate(second),
         )
@@ -168,7 +172,7 @@ class Block:
         steps = self.grids[0].steps
         low, depths, sizes = self.low_bits(steps), self.steps(steps), self.sizes(steps)
         terms = logarithms(self.discrete)
-        raw, described = np.empty((len(tables), 2)), []
+        raw, ratios, described = np.empty((len(tables), 2)), np.empty((len(tables), 3)), []
         margins: tuple[list[Margins], list[Margins]] = [], []
         kind = np.int32 if n < 2**31 else np.int64
         for g, (codes, counts) in enumerate(tables):
@@ -176,30 +180,39 @@ class Block:
             split = split_codes(codes, low, self.interleaved)
             first, second = (heap_counts(split[i], counts, depths[i], sizes[i]) for i in range(2))
             cells = codes, counts, low, self.interleaved
-            if self.chi_square:
-                level = self.ratio_level(n)
-                raw[g] = table_at_depth(*cells, first, second, depths, level)[0]
-            else:
-                weighed = terms_of(first, terms), terms_of(second, terms)
-                raw[g] = nested_information(*cells, *weighed, depths.max(), terms, ks)
+            weighed = terms_of(first, terms), terms_of(second, terms)
+            raw[g] = nested_information(*cells, *weighed, depths.max(), terms, ks)
+            ratios[g] = self._ratio(codes, counts, first, second, n)
             if g == 0 or n <= DESCRIBED:
                 level = self._level(n, PER_CELL)
                 described.append(table_at_depth(*cells, first, second, depths, level))
             margins[0].append(first[1 << depths[0] :].astype(kind))
             margins[1].append(second[1 << depths[1] :].astype(kind))
-        return Counted(raw, self._in_order(np.array(described)), *map(np.array, margins))
+        return Counted(
+            raw,
+            self._in_order(np.array(described)),
+            self._in_order(ratios),
+            *map(np.array, margins),
+        )
 
     def repaired(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
         """Return the mean over members, shape (B, 2), with y re-paired by each row of `orders`."""
-        values, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0)
+        values, _, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0, -1)
         mean: Matrix = values.mean(axis=0)
         return mean
 
     def _paired(
-        self, placed: Placed, orders: Integers, inverse: bool, ks: Integers, n: int, shown: int
-    ) -> tuple[Matrix, Matrix]:
+        self,
+        placed: Placed,
+        orders: Integers,
+        inverse: bool,
+        ks: Integers,
+        n: int,
+        shown: int,
+        ratio_level: int,
+    ) -> tuple[Matrix, Matrix, Matrix]:
         steps = self.grids[0].steps
-        found: tuple[Matrix, Matrix] = paired_information(
+        found: tuple[Matrix, Matrix, Matrix] = paired_information(
             placed.first,
             placed.second,
             orders,
@@ -212,9 +225,9 @@ class Block:
             self.steps(steps),
             logarithms(self.discrete),
             ks,
-            self.ratio_level(n) if self.chi_square else -1,
             self._level(n, PER_CELL),
             shown,
+            ratio_level,
         )
         return found
 
@@ -255,6 +268,26 @@ class Block:
         """Return the level of the chi-square ratio: finer, as chance is subtracted from it."""
         return self._level(n, PER_CELL / 4)
 
+    def _ratio(
+        self, codes: NDArray[Any], counts: Integers, first: Integers, second: Integers, n: int
+    ) -> tuple[float, int, int]:
+        """Return what `ratio_at_level` does for one table and its heaps."""
+        level, steps = self.ratio_level(n), self.grids[0].steps
+        hidden = (2 if self.interleaved else 1) * (int(self.steps(steps).max()) - level)
+        cells, sizes = np.empty_like(codes), np.empty_like(counts)
+        found = cells_at_level(codes, counts, hidden, cells, sizes)
+        ratio: tuple[float, int, int] = ratio_at_level(
+            cells[:found],
+            sizes[:found],
+            self.low_bits(steps),
+            self.interleaved,
+            first,
+            second,
+            self.steps(steps),
+            level,
+        )
+        return ratio
+
     def _level(self, n: int, per_cell: float) -> int:
         """Return the finest level at which n samples are so many a joint cell, on average."""
         if self.nested == 0:
@@ -264,8 +297,9 @@ class Block:
         return min(int(level), self.grids[0].steps)
 
     def _in_order(self, described: Matrix) -> Matrix:
-        """Return the tables with x's columns before y's."""
-        return described[:, [0, 2, 1, 3, 4, 6, 5]] if self.swapped else described
+        """Return the tables, or the ratios, with x's columns before y's."""
+        order = [0, 2, 1, 3, 4, 6, 5][: described.shape[1]]
+        return described[:, order] if self.swapped else described
 
 
 @lru_cache(maxsize=2)

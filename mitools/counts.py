@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -149,13 +150,13 @@ class CountState:
         """Return the state that `to_arrays` was called on."""
         from mitools.estimators.edge import EDGE
 
-        estimator = EDGE.from_dict(json.loads(str(arrays["settings"])))
+        estimator = EDGE.from_dict(_still_settings(json.loads(str(arrays["settings"]))))
         n_blocks, n_grids = (int(number) for number in arrays["shape"])
         blocks, tables = [], []
         for b in range(n_blocks):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
             sides = _read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}")
-            blocks.append(Block(*sides, grids, estimator.divergence == "chi-square"))
+            blocks.append(Block(*sides, grids))
             tables.append(
                 tuple(
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
@@ -237,6 +238,21 @@ def reading(path: str | Path | io.BytesIO, kind: str) -> Iterator[dict[str, NDAr
         raise ValueError(
             f"{where} is no file of `{kind}.to_npz`, or a damaged one: {problem}."
         ) from error
+
+
+def _still_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that EDGE still has for the counts of those that it had once.
+
+    The hash is stored beside them, and cells were counted alike under all of them.
+    """
+    if settings.get("divergence") == "chi-square":
+        warnings.warn(
+            "These counts were made for EDGE's chi-square form, and are read as counts of EDGE in "
+            'nats. The former value is `stats["chi_square"]` of their estimate.',
+            stacklevel=4,
+        )
+        settings = {**settings, "divergence": "shannon"}
+    return settings
 
 
 def _read_side(arrays: Mapping[str, NDArray[Any]], prefix: str) -> Side:

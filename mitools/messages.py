@@ -1,15 +1,18 @@
-"""The error messages both packages need: an unknown name, a bad number, a missing package."""
+"""The error messages both packages need: unknown names, bad numbers, what is not there."""
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from numbers import Integral
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["MissingExtraError", "check_whole", "require", "unknown"]
+__all__ = ["MissingExtraError", "check_whole", "gone", "removed", "require", "unknown"]
+
+Class = TypeVar("Class", bound=type)
 
 #: How many known names an error lists before it only counts the rest.
 LISTED = 12
@@ -82,3 +85,42 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs the package {package!r}, which is not installed. "
             f'Add it with: pip install "robustsplit[{extra}]"'
         ) from error
+
+
+def removed(**settings: str) -> Callable[[Class], Class]:
+    """Let a class say what to do instead when it is given a setting that it used to have.
+
+    Args:
+        **settings: For each setting that is gone, what replaces it, as one or two sentences.
+
+    Returns:
+        A class decorator. The signature stays as it is; passing one of the settings raises a
+        TypeError with its sentence, and `gone` tells other readers of settings.
+    """
+
+    def decorated(cls: Class) -> Class:
+        changed: Any = cls
+        made = changed.__init__
+
+        @functools.wraps(made)
+        def __init__(self: Any, *args: Any, **given: Any) -> None:
+            for name in given:
+                if name in settings:
+                    raise TypeError(_gone(type(self).__name__, name, settings[name]))
+            made(self, *args, **given)
+
+        changed.__init__ = __init__
+        changed.REMOVED_SETTINGS = settings
+        return cls
+
+    return decorated
+
+
+def gone(maker: Any, setting: str) -> str | None:
+    """Return what to do instead of a setting that a class had once, or None if it had none."""
+    instead = getattr(maker, "REMOVED_SETTINGS", {}).get(setting)
+    return None if instead is None else _gone(maker.__name__, setting, instead)
+
+
+def _gone(name: str, setting: str, instead: str) -> str:
+    return f"{name} has no setting {setting!r} any more. {instead}"

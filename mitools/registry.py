@@ -9,7 +9,7 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``edge``                   ``EDGE()``
 ``edge:semirobust``        ``EDGE.semirobust()``
 ``edge:released=4.4.1``    ``EDGE.released("4.4.1")``
-``plugin:divergence=...``  ``PlugIn(divergence="chi-square")`` for ``chi-square``, and ``edge``
+``plugin:divergence=...``  ``PlugIn(divergence="chi-square")`` for ``chi-square``
 ``ksg+pca:4``              ``Reduced(KSG(), PCA(4))``
 ``edge+random:6,seed=1``   ``Reduced(EDGE(), RandomProjection(6, seed=1))``
 ``ksg+cca:2``              ``Reduced(KSG(), CCA(2))``
@@ -40,7 +40,7 @@ from typing import Any
 from mitools import estimators
 from mitools.base import MutualInformationEstimator
 from mitools.cca import CCA
-from mitools.messages import unknown
+from mitools.messages import gone, unknown
 from mitools.reduction import PCA, Pooling, RandomProjection, Reduced, Reduction
 
 __all__ = ["parse_estimator"]
@@ -151,6 +151,8 @@ def _settings(
     """Return keyword arguments, each checked to be a setting of what `name` stands for."""
     known = [item.name for item in fields(maker) if item.init]
     for setting, value in settings:
+        if setting not in known and (instead := gone(maker, setting)):
+            raise ValueError(instead)
         if setting not in known:
             raise ValueError(unknown(f"setting of {name}", setting, [*known, *presets]))
         if value is None:

@@ -16,11 +16,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
+    "cells_at_level",
     "compress",
     "digest",
     "heap_counts",
     "heap_of",
     "nested_information",
+    "ratio_at_level",
     "sort_codes",
     "split_codes",
     "table_at_depth",
@@ -327,6 +329,77 @@ def nested_information(
             break
         weight = np.int64(0)
     return first / total, second / total
+
+
+@njit(cache=True, nogil=True)
+def cells_at_level(codes: Codes, counts: Counts, hidden: int, cells: Codes, sizes: Counts) -> int:
+    """Return how many joint cells hold samples once the last `hidden` bits are left out.
+
+    Args:
+        codes: Joint codes, sorted, with shape (m,); they may repeat.
+        counts: How many samples each stands for, or empty for one each.
+        hidden: Bits of a code below the level.
+        cells: To be overwritten, with shape (m,): a full code of each cell.
+        sizes: Likewise: the samples of each cell.
+    """
+    m = len(codes)
+    single = len(counts) == 0
+    found = np.int64(0)
+    passed = np.int64(0)
+    for i in range(m - 1):  # without branches: half of all codes end a cell, which is no pattern
+        passed += np.int64(1) if single else counts[i]
+        cells[found] = codes[i]
+        sizes[found] = passed
+        found += np.int64(np.uint64(codes[i] ^ codes[i + 1]) >> np.uint64(hidden) != 0)
+    cells[found] = codes[m - 1]
+    sizes[found] = passed + (np.int64(1) if single else counts[m - 1])
+    found += 1
+    for i in range(found - 1, 0, -1):
+        sizes[i] -= sizes[i - 1]
+    return int(found)
+
+
+@njit(cache=True, nogil=True)
+def ratio_at_level(
+    cells: Codes,
+    sizes: Counts,
+    low_bits: int,
+    interleaved: bool,
+    first_heap: Counts,
+    second_heap: Counts,
+    steps: Counts,
+    level: int,
+) -> tuple[float, int, int]:
+    r"""Return :math:`\sum N_{ij}^2/(N_i M_j)`, and how many cells of either side hold samples.
+
+    Args:
+        cells: As `cells_at_level` returns them for this level.
+        sizes: Likewise.
+        low_bits: How many bits the second side takes, where bits do not alternate.
+        interleaved: Whether the two sides' bits alternate.
+        first_heap: The first side's heap of counts.
+        second_heap: The second side's.
+        steps: Depths of the two sides, with shape (2,); 0 for labels.
+        level: At which the cells are.
+    """
+    depth = max(steps[0], steps[1])
+    ratio = 0.0
+    for i in range(len(cells)):
+        one, other = _nodes(cells[i], low_bits, interleaved, depth, level)
+        expected = np.float64(first_heap[one]) * np.float64(second_heap[other])
+        ratio += np.float64(sizes[i]) * np.float64(sizes[i]) / expected
+    return ratio, _occupied(first_heap, steps[0], level), _occupied(second_heap, steps[1], level)
+
+
+@njit(cache=True, nogil=True)
+def _occupied(heap: Counts, steps: int, level: int) -> int:
+    """Return how many of a side's cells hold samples at one level."""
+    first = 1 << min(level, steps)
+    occupied = 0
+    for node in range(first, 2 * first if steps > 0 else len(heap)):
+        if heap[node] > 0:
+            occupied += 1
+    return occupied
 
 
 @njit(cache=True, nogil=True)

@@ -14,8 +14,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mitools._kernels.counts import (
+    cells_at_level,
     heap_of,
     nested_information,
+    ratio_at_level,
     sort_codes,
     table_at_depth,
     terms_of,
@@ -88,10 +90,10 @@ def paired_information(
     steps: Counts,
     table: Floats,
     occupancies: Counts,
-    ratio_level: int,
     level: int,
     shown: int,
-) -> tuple[Floats, Floats]:
+    ratio_level: int,
+) -> tuple[Floats, Floats, Floats]:
     """Return what every member's cells say for every pairing.
 
     Args:
@@ -108,19 +110,22 @@ def paired_information(
         steps: Depths of the two sides, with shape (2,); 0 for labels.
         table: f, as `nested_information` takes it.
         occupancies: The two k.
-        ratio_level: At which to take the chi-square ratio instead of the two mean log-ratios, or
-            -1 for these.
         level: At which to describe cells.
         shown: How many members to describe, under the first order.
+        ratio_level: At which to take the chi-square ratio under the first order, at least `level`;
+            or -1 for no ratio and no description.
 
     Returns:
-        The estimates, with shape (G, B, 2), and what `table_at_depth` returns, with shape
-        (shown, 7).
+        The estimates, with shape (G, B, 2); what `table_at_depth` returns, with shape (shown, 7);
+        and what `ratio_at_level` returns, with shape (G, 3), NaN where it is not asked for.
     """
     members, n = first.shape
     ones = np.empty(0, np.int64)
     raw = np.empty((members, len(orders), 2))
     described = np.empty((shown, 7))
+    ratios = np.full((members, 3), np.nan)
+    sizes = np.empty(n if ratio_level >= 0 else 0, np.int64)
+    hidden = (2 if interleaved else 1) * (max(steps[0], steps[1]) - ratio_level)
     joint, other = np.empty_like(first[0]), np.empty_like(first[0])
     for g in range(members):
         a = heap_of(first_margins[g], steps[0])
@@ -133,28 +138,31 @@ def paired_information(
                 else:
                     joint[i] = first[g, i] | second[g, orders[row, i]]
             codes = sort_codes(joint, other, bits)
-            if ratio_level < 0:
-                raw[g, row, 0], raw[g, row, 1] = nested_information(
-                    codes,
-                    ones,
-                    low_bits,
-                    interleaved,
-                    first_terms,
-                    second_terms,
-                    max(steps[0], steps[1]),
-                    table,
-                    occupancies,
-                )
-            for show in range(2):  # one call in the code, which is compiled once
-                if (show and row == 0 and g < shown) or (not show and ratio_level >= 0):
-                    at = level if show else ratio_level
-                    seen = table_at_depth(codes, ones, low_bits, interleaved, a, b, steps, at)
-                    if show:
-                        for i in range(len(seen)):  # assigning arrays takes a second to compile
-                            described[g, i] = seen[i]
-                    else:
-                        raw[g, row, 0] = raw[g, row, 1] = seen[0]
-    return raw, described
+            raw[g, row, 0], raw[g, row, 1] = nested_information(
+                codes,
+                ones,
+                low_bits,
+                interleaved,
+                first_terms,
+                second_terms,
+                max(steps[0], steps[1]),
+                table,
+                occupancies,
+            )
+            if row > 0 or ratio_level < 0:
+                continue
+            # The larger cells are made of the smaller ones, of which there are fewer than samples.
+            cells = joint if codes is other else other
+            found = cells_at_level(codes, ones, hidden, cells, sizes)
+            cells, held = cells[:found], sizes[:found]
+            ratios[g, 0], ratios[g, 1], ratios[g, 2] = ratio_at_level(
+                cells, held, low_bits, interleaved, a, b, steps, ratio_level
+            )
+            if g < shown:
+                seen = table_at_depth(cells, held, low_bits, interleaved, a, b, steps, level)
+                for i in range(len(seen)):  # assigning arrays takes a second to compile
+                    described[g, i] = seen[i]
+    return raw, described, ratios
 
 
 @njit(cache=True, nogil=True)
@@ -287,7 +295,7 @@ def shuffled_information(
             rows = min(left, max(2, 2 * (ORDERS // drawn)))
             orders = np.empty((rows, drawn), np.int64)
             state = shuffled_orders(order, np.uint64(state), not alike, orders)
-            raw, _ = paired_information(
+            raw, _, _ = paired_information(
                 a[g : g + 1],
                 b[g : g + 1],
                 orders,
@@ -300,9 +308,9 @@ def shuffled_information(
                 steps - coarser,
                 table,
                 occupancies,
+                0,
+                0,
                 -1,
-                0,
-                0,
             )
             values.append(raw[0])
             left -= rows

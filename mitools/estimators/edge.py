@@ -23,10 +23,10 @@ from mitools.base import (
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
 from mitools.directions import WIDEST, CanonicalDirections, random_directions, usable_columns
-from mitools.estimators.edge_correction import Correction, combined, joined, occupancies_for
+from mitools.estimators.edge_correction import Correction, combined, occupancies_for
 from mitools.estimators.released import ReleasedEDGE
 from mitools.hashing import Grid, Side
-from mitools.messages import unknown
+from mitools.messages import removed, unknown
 
 __all__ = ["EDGE"]
 
@@ -34,7 +34,6 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 PROJECTIONS = ("auto", "canonical", "random", "none")
-DIVERGENCES = ("shannon", "chi-square")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
 #: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
@@ -57,6 +56,15 @@ class _Hashed(NamedTuple):
     folds: _Folds
 
 
+#: What to do instead of settings that there were.
+REMOVED = {
+    "divergence": "EDGE is in nats alone. The chi-square form of the same cells is "
+    '`EDGE().estimate(x, y).stats["chi_square"]`; for discrete data there is '
+    'PlugIn(divergence="chi-square"), with its null.',
+}
+
+
+@removed(**REMOVED)
 @dataclass(frozen=True, repr=False)
 class EDGE(MutualInformationEstimator):
     r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffling.
@@ -95,7 +103,7 @@ class EDGE(MutualInformationEstimator):
     directions at most. For many classes use `Labels`: of 100 classes some eleven standard
     deviations apart in 64 dimensions (4.6 nats) EDGE finds 1.5 in 5000 samples.
 
-    **Chi-square.** ``divergence="chi-square"`` is their general mutual information (eq. 9) with
+    **Chi-square.** ``stats["chi_square"]`` is their general mutual information (eq. 9) with
     :math:`g(t) = t^2 - 1`, from the same cells,
 
     .. math:: \chi^2 = \sum_{ij} \frac{N_{ij}^2}{N_i M_j} - 1 - \frac{(K - 1)(L - 1)}{n - 1},
@@ -105,9 +113,9 @@ class EDGE(MutualInformationEstimator):
     exact mean over pairings (Haldane 1940). One more is the mean ratio of the joint density to the
     product, the U in assumption A2 of Andle, Craig, Nowak and Yasaei Sekeh on layerwise
     information; I <= ln(1 + chi-square) by Jensen's inequality. Over pairs of directions 1 +
-    chi-square multiplies. It has no unit (`unit` is "chi2"), and heavy tails: of r^2/(1 - r^2) for
-    Gaussian pairs, cells hold 0.79 of 0.96 at r = 0.7 and 2.2 of 4.3 at r = 0.9 for n = 1000.
-    Where dependence is strong it is a lower indication.
+    chi-square multiplies. It has no unit, at most n - 1 of it can be seen, and its tails are
+    heavy: of r^2/(1 - r^2) for Gaussian pairs, cells hold 0.79 of 0.96 at r = 0.7 and 2.2 of 4.3
+    at r = 0.9 for n = 1000. Where dependence is strong it is a lower indication.
 
     Ceiling: ln n, which no count of n points can exceed; a sum over pairs that would is cut off
     there, and ``stats["exceeds_ceiling"]`` holds the rest. `Estimate.ceiling` is smaller where the
@@ -125,7 +133,6 @@ class EDGE(MutualInformationEstimator):
             log2(n)/4.
         pairs: The most canonical pairs to sum over.
         seed: For shifts, random directions and shuffles; the same seed gives the same bits.
-        divergence: ``"shannon"`` for nats, or ``"chi-square"`` as above.
 
     Example:
         >>> import numpy as np
@@ -143,7 +150,6 @@ class EDGE(MutualInformationEstimator):
     dimensions: int | None = None
     pairs: int = 64
     seed: int = 0
-    divergence: str = "shannon"
 
     def __post_init__(self) -> None:
         check_whole("members", self.members)
@@ -162,17 +168,6 @@ class EDGE(MutualInformationEstimator):
             check_whole("dimensions", self.dimensions)
         check_whole("pairs", self.pairs)
         check_whole("seed", self.seed, 0)
-        if self.divergence not in DIVERGENCES:
-            raise ValueError(unknown("divergence", self.divergence, DIVERGENCES))
-
-    @property
-    def unit(self) -> str:
-        """Nats, or "chi2" for ``divergence="chi-square"``: no logarithm, and so no unit."""
-        return "chi2" if self._chi_square else "nats"
-
-    @property
-    def _chi_square(self) -> bool:
-        return self.divergence == "chi-square"
 
     @classmethod
     def released(cls, version: str = "4.4.1") -> ReleasedEDGE:
@@ -185,11 +180,11 @@ class EDGE(MutualInformationEstimator):
         return ReleasedEDGE.semirobust()
 
     def ceiling(self, n_samples: int) -> float:
-        """Return ln n, or n - 1 of chi-square: no count of n points shows more.
+        """Return ln n: no count of n points shows more.
 
         `Estimate.ceiling` is the smaller one of the data seen, where theirs is smaller.
         """
-        return float(n_samples - 1 if self._chi_square else np.log(n_samples))
+        return float(np.log(n_samples))
 
     def minimum_samples(self) -> int:
         """Return 4: two for the directions, two to hash."""
@@ -237,7 +232,7 @@ class EDGE(MutualInformationEstimator):
             counted = block.recount(tables, n, occupancies_for(block, n, self.occupancies))
             correction = self._correction(block, counted, n, len(state.blocks))
             parts.append(correction.part(counted, n))
-        found = combined([(n, parts)], self.ceiling(n), self._chi_square)
+        found = combined([(n, parts)], self.ceiling(n))
         if self._ends_in_entropy(state.blocks):
             found = replace(found, entropy=found.ceiling)
         ceiling = min(self.ceiling(n), found.ceiling)
@@ -249,7 +244,14 @@ class EDGE(MutualInformationEstimator):
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> EDGE:
-        """Return the estimator with the settings of `to_dict`."""
+        """Return the estimator with the settings of `to_dict`, of earlier versions as well.
+
+        Raises:
+            TypeError: For settings that EDGE does not have.
+            ValueError: For values that they cannot have.
+        """
+        if settings.get("divergence") == "shannon":  # once a setting, and this its default
+            settings = {name: value for name, value in settings.items() if name != "divergence"}
         return cls(**{**settings, "occupancies": tuple(settings["occupancies"])})
 
     def nearby(self) -> Mapping[str, EDGE]:
@@ -258,10 +260,8 @@ class EDGE(MutualInformationEstimator):
         pairs = (((low + 1) // 2, (high + 1) // 2), (2 * low, 2 * high))
         return {f"occupancies={pair}": replace(self, occupancies=pair) for pair in pairs}
 
-    def counterpart(self, discrete: bool, width: int, n_samples: int) -> str | None:
+    def counterpart(self, discrete: bool, width: int, n_samples: int) -> str:
         """Return "mixed" for discrete sides, "auto" as `KSG` does, and else neighbours."""
-        if not self.comparable:
-            return None
         if discrete:
             return narrowed("mixed", width)
         return "auto" if has_views(width, n_samples) else narrowed("ksg", width)
@@ -281,7 +281,7 @@ class EDGE(MutualInformationEstimator):
                 correction = self._correction(block, counted, n, len(blocks))
                 parts.append(correction.part(counted, n))
             results.append((n, parts))
-        found = combined(results, self.ceiling(len(x)), self._chi_square)
+        found = combined(results, self.ceiling(len(x)))
         return replace(found, entropy=found.ceiling) if self._ends_in_entropy(blocks) else found
 
     def _permuted(self, prepared: _Hashed, permutations: Rows) -> Matrix:
@@ -305,7 +305,7 @@ class EDGE(MutualInformationEstimator):
                 placed = block.place(x[rows], y[rows])
                 correction = self._correction(block, placed, n, len(blocks))
                 parts.append(correction.apply(block.repaired(placed, orders, ks)))
-            values += n / len(x) * joined(parts, self._chi_square)
+            values += n / len(x) * np.sum(parts, axis=0)
         return np.minimum(values, self.ceiling(len(x)))
 
     def _correction(self, block: Block, seen: Counted | Placed, n: int, pairs: int) -> Correction:
@@ -385,20 +385,18 @@ class EDGE(MutualInformationEstimator):
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
                 Side.fit(hashed_y, found.y[:, j : j + 1]),
                 grids,
-                self._chi_square,
             )
             for j in range(pairs)
         )
 
     def _ends_in_entropy(self, blocks: tuple[Block, ...]) -> bool:
         """Return whether the ceiling is an entropy, a fact about the data: that of labels is."""
-        labels = any(block.x.discrete or block.y.discrete for block in blocks)
-        return labels and not self._chi_square
+        return any(block.x.discrete or block.y.discrete for block in blocks)
 
     def _block(self, x: Side, y: Side, steps: int) -> Block:
         grids = _grids(self.seed, max(x.dimensions, y.dimensions), steps, self.members)
         grids = grids[:1] if x.discrete and y.discrete else grids
-        return Block(x, y, grids, self._chi_square)
+        return Block(x, y, grids)
 
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""

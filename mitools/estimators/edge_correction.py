@@ -13,7 +13,7 @@ from mitools._kernels.pairings import shuffled_information
 from mitools.blocks import Block, Counted, Margins, Placed, logarithms
 from mitools.evidence.estimate import Found
 
-__all__ = ["Correction", "HashedPart", "combined", "joined", "occupancies_for"]
+__all__ = ["Correction", "HashedPart", "combined", "occupancies_for"]
 
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -45,13 +45,12 @@ class HashedPart(NamedTuple):
     ceiling: float
     table: Matrix  # as `table_at_depth` returns it
     debiased_ratio: float
+    chi_square: float
     dimensions: tuple[int, int]
 
 
 class Correction:
     """Corrects the raw values of one block of so many `pairs`, given its margins' counts.
-
-    Chi-square is scaled as labels are: X with itself is worth its number of cells, less one.
 
     Attributes:
         null: The mean over shuffled pairings for each occupancy, with shape (2,).
@@ -69,12 +68,6 @@ class Correction:
     ) -> None:
         self._block, self._occupancies = block, occupancies
         first, second = seen.first_margins, seen.second_margins
-        if block.chi_square:
-            chance, cells = _chance(block, first, second, n)
-            self.null = np.full(2, chance)
-            self.ceiling, room = cells - 1, cells - 1 - chance
-            self._scale = np.full(2, self.ceiling / room if room > 1e-12 else 0.0)
-            return
         ks = occupancies_for(block, n, occupancies)
         self.null = _kept(block, first, second, n, pairs, ks, seed)
         if not block.interleaved:
@@ -87,7 +80,6 @@ class Correction:
 
     def apply(self, raw: Matrix) -> Matrix:
         """Return the estimates for raw values with shape (..., 2)."""
-        raw = raw - 1 if self._block.chi_square else raw
         weighted = (raw - self.null) * self._scale * self._weights()
         value: Matrix = weighted[..., 0] + weighted[..., 1]  # as a product, BLAS rounds by shape
         return value
@@ -107,6 +99,7 @@ class Correction:
             self.ceiling,
             described.mean(axis=0),
             float(np.mean(described[:, 0] - chance)),
+            _chi_square(counted, n),
             (self._block.x.dimensions, self._block.y.dimensions),
         )
 
@@ -127,7 +120,7 @@ class Correction:
     def _weights(self) -> Matrix:
         """Return weights that sum to 1 and cancel a bias in k^(2/d), up to `HEAVIEST`."""
         d = sum(side.dimensions for side in self._block.sides if not side.discrete)
-        if d == 0 or self._block.chi_square:
+        if d == 0:
             return np.array([1.0, 0.0])
         a, b = (k ** (2 / d) for k in self._occupancies)
         weight = min(b / (b - a), HEAVIEST)
@@ -153,18 +146,12 @@ def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integ
     return np.array([small * factor, large * factor])
 
 
-def joined(values: Any, chi_square: bool) -> Any:
-    """Return what independent pairs with these values hold together, along the first axis.
+def combined(results: list[tuple[int, list[HashedPart]]], bound: float) -> Found:
+    """Join blocks, average over folds, and bound: the cells are the strongest pair's.
 
-    Information adds up; 1 + chi-square, a mean of ratios of densities, multiplies.
+    Over independent pairs information adds up; 1 + chi-square, a mean of ratios of densities,
+    multiplies.
     """
-    return np.prod(1 + np.asarray(values), axis=0) - 1 if chi_square else np.sum(values, axis=0)
-
-
-def combined(
-    results: list[tuple[int, list[HashedPart]]], bound: float, chi_square: bool = False
-) -> Found:
-    """Join blocks, average over folds, and bound: the cells are the strongest pair's."""
     total = sum(n for n, _ in results)
 
     def mean(numbers: list[Any]) -> float:
@@ -173,7 +160,7 @@ def combined(
 
     first = [parts[0].table for _, parts in results]
     value, null, ceiling = (
-        mean([joined([getattr(p, name) for p in parts], chi_square) for _, parts in results])
+        mean([float(np.sum([getattr(p, name) for p in parts])) for _, parts in results])
         for name in ("value", "null", "ceiling")
     )
     stats = {
@@ -188,6 +175,10 @@ def combined(
         "chi_square_ratio_debiased": mean(
             [float(np.prod([p.debiased_ratio for p in parts])) for _, parts in results]
         ),
+        "chi_square": min(
+            mean([float(np.prod([1 + p.chi_square for p in parts])) - 1 for _, parts in results]),
+            float(total - 1),
+        ),
     }
     names = ("cells_x", "cells_y", "cells_xy", "singleton_fraction", "entropy_x", "entropy_y")
     for place, name in enumerate(names, start=1):
@@ -195,20 +186,20 @@ def combined(
     return Found(min(value, bound), ceiling=ceiling, stats=stats)
 
 
-def _chance(block: Block, first: Margins, second: Margins, n: int) -> tuple[float, float]:
-    """Return the mean chi-square of shuffled pairs, and the fewer cells of the two sides.
+def _chi_square(counted: Counted, n: int) -> float:
+    """Return the chi-square of one pair of sides without what chance is worth.
 
-    Over all pairings of the same margins it is exactly (K - 1)(L - 1) / (n - 1), for K and L cells
-    that are not empty (Haldane 1940); both are means over the members.
+    Its mean over all pairings of the same margins is exactly (K - 1)(L - 1) / (n - 1), for K and L
+    cells that are not empty (Haldane 1940). It is scaled as labels are: X with itself is worth its
+    number of cells, less one. Cells and ratios are means over the members.
     """
-    level = block.ratio_level(n)
-    occupied = []
-    for margins, steps in zip((first, second), block.steps(block.grids[0].steps), strict=True):
-        width = 1 << max(steps - level, 0)  # finest cells in one at the level
-        starts = np.arange(0, margins.shape[1], width)
-        occupied.append((np.add.reduceat(margins, starts, axis=1) > 0).sum(axis=1))
-    k, other = occupied
-    return float(np.mean((k - 1) * (other - 1))) / (n - 1), float(np.minimum(k, other).mean())
+    members = counted.ratios.tolist()
+    chance = sum((k - 1) * (other - 1) for _, k, other in members) / len(members) / (n - 1)
+    most = sum(min(k, other) for _, k, other in members) / len(members) - 1
+    if most - chance <= 1e-12:
+        return 0.0
+    ratio = sum(ratio for ratio, _, _ in members) / len(members)
+    return (ratio - 1 - chance) * most / (most - chance)
 
 
 def _kept(
