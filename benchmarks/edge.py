@@ -130,9 +130,6 @@ def projection(n, width, repeats):
         "n": n,
         "width": width,
         "edge_warm_s": median(lambda s: EDGE().estimate(*pairs(n, width, s)), n, width, repeats),
-        "random_warm_s": median(
-            lambda s: EDGE(projection="random").estimate(*pairs(n, width, s)), n, width, repeats
-        ),
         "products_s": median(
             lambda s: [side @ directions for side in pairs(n, width, s)], n, width, repeats
         ),

@@ -252,6 +252,8 @@ def _still_settings(settings: dict[str, Any]) -> dict[str, Any]:
             stacklevel=4,
         )
         settings = {**settings, "divergence": "shannon"}
+    if settings.get("projection") == "random":  # random directions are part of the stored hash
+        settings = {**settings, "projection": "none"}
     return settings
 
 

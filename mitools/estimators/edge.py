@@ -33,7 +33,7 @@ __all__ = ["EDGE"]
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-PROJECTIONS = ("auto", "canonical", "random", "none")
+PROJECTIONS = ("auto", "canonical", "none")
 #: Up to this width on both sides, ``projection="auto"`` hashes the columns themselves.
 NARROW = 3
 #: Each side is halved this often at most: 65 536 cells, which resolve up to 11 nats.
@@ -126,11 +126,11 @@ class EDGE(MutualInformationEstimator):
     Attributes:
         members: Size of the ensemble over bandwidths and shifts.
         occupancies: The two k: fewest samples in a cell.
-        projection: ``"canonical"`` as above, ``"random"`` for `dimensions` Gaussian directions per
-            side that do not depend on the data's pairing, ``"none"`` to hash all columns, or
-            ``"auto"``: none up to 3 columns.
-        dimensions: Columns hashed together with random projections, or beside labels; by default
-            log2(n)/4.
+        projection: ``"canonical"`` as above, ``"none"`` to hash all columns, or ``"auto"``: none
+            up to 3 columns.
+        dimensions: Directions hashed together beside labels; by default log2(n)/4. Six find more
+            of ten or more classes in 20 columns (2.0 of 2.3 nats in 1,500 samples, where the
+            default finds 1.3), and too much once n is small for that many cells.
         pairs: The most canonical pairs to sum over.
         seed: For shifts, random directions and shuffles; the same seed gives the same bits.
 
@@ -162,6 +162,12 @@ class EDGE(MutualInformationEstimator):
                 f"{given!r}."
             )
         object.__setattr__(self, "occupancies", tuple(int(k) for k in pair))
+        if self.projection == "random":
+            raise ValueError(
+                'EDGE has no projection="random" any more: canonical directions err less on every '
+                "suite of tasks with something to find. For directions that do not depend on the "
+                "data take Reduced(EDGE(), RandomProjection(2))."
+            )
         if self.projection not in PROJECTIONS:
             raise ValueError(unknown("projection", self.projection, PROJECTIONS))
         if self.dimensions is not None:
@@ -352,22 +358,15 @@ class EDGE(MutualInformationEstimator):
     ) -> tuple[Block, ...]:
         """Learn directions from `x` and `y`; return the blocks for `hashed_x` and `hashed_y`."""
         sides = Side.discrete_or_none(hashed_x), Side.discrete_or_none(hashed_y)
-        learned = self._learns(x, y)
-        if all(sides) or not (learned or self.projection == "random"):
+        if all(sides) or not self._learns(x, y):
             a, b = (
                 side or Side.fit(rows)
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
             return (self._block(a, b, steps),)
-        r = self.dimensions or max(1, int(np.log2(len(hashed_x)) / 4))
-        if not learned:
-            a, b = (
-                side or Side.fit(rows, random_directions(rows, min(r, rows.shape[1]), self.seed))
-                for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
-            )
-            return (self._block(a, b, steps),)
         found = CanonicalDirections.fit(x, y, self.seed, tuple(side is not None for side in sides))
         if any(sides):
+            r = self.dimensions or max(1, int(np.log2(len(hashed_x)) / 4))
             r = max(1, min(r, found.significant))
             a, b = (
                 side or Side.fit(rows, directions[:, :r])

@@ -138,7 +138,7 @@ def test_full_cells_need_larger_occupancies(r):
 
 def test_a_stream_of_independent_wide_data_gives_zero():
     rng = np.random.default_rng(0)
-    state = EDGE(projection="random").fit_hash(*rng.normal(size=(2, 500, 40)))
+    state = EDGE().fit_hash(*rng.normal(size=(2, 500, 40)))
     for _ in range(4):
         state = state.update(*rng.normal(size=(2, 1000, 40)))
     assert abs(state.finalize().value) < 0.05

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mitools import EDGE
+from mitools import EDGE, RandomProjection, Reduced
 from mitools.directions import random_directions
 from mitools.estimators import edge_correction
 from tests.mitools.naive_edge import chi_square_ratio, plug_in
@@ -124,7 +124,7 @@ def test_constant_sides_give_exactly_zero(d):
 
 
 @pytest.mark.parametrize("d", [1, 2, 6, 126])
-@pytest.mark.parametrize("projection", ["auto", "random"])
+@pytest.mark.parametrize("projection", ["auto", "none"])
 @pytest.mark.parametrize("constants", [1, 5, 200])
 def test_constant_columns_change_no_bit(d, projection, constants):
     x, y = gaussian(400, 0.9, d, 0)
@@ -253,16 +253,27 @@ def test_labels_and_a_wide_side():
     assert abs(shuffled.value) < 0.05
 
 
-def test_random_directions_give_zero_for_independent_data_and_see_a_copy():
-    rng = np.random.default_rng(0)
-    estimator = EDGE(projection="random")
-    x = rng.normal(size=(1000, 300))
+def test_random_directions_are_a_reduction():
+    message = r"Reduced\(EDGE\(\), RandomProjection\(2\)\)"
+    with pytest.raises(ValueError, match=message):
+        EDGE(projection="random")
+    estimator = Reduced(EDGE(), RandomProjection(2))
     null = [
         estimator.estimate(*np.random.default_rng(s).normal(size=(2, 1000, 300))).value
         for s in range(6)
     ]
     assert abs(np.mean(null)) < 0.05
+    x = np.random.default_rng(0).normal(size=(1000, 300))
     assert estimator.estimate(x, x).value > 2
+
+
+def test_more_dimensions_see_more_classes():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=1500)
+    features = rng.normal(size=(10, 20))[labels] + rng.normal(size=(1500, 20))
+    few, many = (EDGE(dimensions=r).estimate(labels, features) for r in (2, 6))
+    assert few.value + 0.3 < many.value < np.log(10)
+    assert few.value == EDGE().estimate(labels, features).value  # log2(1500) / 4 is 2.6
 
 
 def test_without_the_correction_independent_data_would_not_give_zero():
