@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -84,12 +85,6 @@ def estimate(
     y: Y,
     given: Given = None,
     estimator: Chosen = "ksg",
-    assess: Annotated[
-        bool, typer.Option("--assess", help="Also say how far to trust it (null, ceiling, ...).")
-    ] = False,
-    permutations: Permutations = 100,
-    seed: Seed = 0,
-    blocks: Blocks = None,
     header: Header = None,
     as_json: AsJson = False,
 ) -> None:
@@ -98,9 +93,6 @@ def estimate(
 
     chosen = mitools.parse_estimator(estimator)
     columns, labels = _read(file, x, y, given, header, [chosen])
-    if assess:
-        _assess(columns, labels, chosen, permutations, seed, blocks, as_json)
-        return
     result = mitools.mutual_information(*columns, given=labels, estimator=chosen)
     _show(result.to_dict(), result.summary(), as_json)
 
@@ -124,7 +116,16 @@ def assess(
 
     chosen = mitools.parse_estimator(estimator)
     columns, labels = _read(file, x, y, given, header, [chosen])
-    _assess(columns, labels, chosen, permutations, seed, blocks, as_json, jobs)
+    assessment = mitools.assess(
+        *columns,
+        given=labels,
+        estimator=chosen,
+        n_permutations=permutations,
+        seed=seed,
+        blocks=blocks,
+        n_jobs=jobs,
+    )
+    _show(assessment.to_dict(), str(assessment), as_json)
 
 
 @app.command()
@@ -333,30 +334,6 @@ def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
     return table.columns(wanted)
 
 
-def _assess(
-    columns: tuple[Any, Any],
-    labels: Any,
-    chosen: Any,
-    permutations: int,
-    seed: int,
-    blocks: int | None,
-    as_json: bool,
-    jobs: int | None = None,
-) -> None:
-    import mitools
-
-    assessment = mitools.assess(
-        *columns,
-        given=labels,
-        estimator=chosen,
-        n_permutations=permutations,
-        seed=seed,
-        blocks=blocks,
-        n_jobs=jobs,
-    )
-    _show(assessment.to_dict(), str(assessment), as_json)
-
-
 def _several(text: str) -> list[str]:
     """Split "ksg:k=3,variant=2,edge" at the commas that begin an estimator, not a setting."""
     from mitools.registry import ESTIMATORS
@@ -396,9 +373,18 @@ def _run() -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except USAGE_ERRORS as error:
-        return _fail(error.format_message())
+        return _fail(_reworded(error))
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         return _fail(str(error) or type(error).__name__)
+
+
+def _reworded(error: Any) -> str:
+    """Return a usage error's message; for `estimate --assess`, the command that replaces it."""
+    command, *rest = sys.argv[1:] or [""]
+    if command == "estimate" and "--assess" in rest:
+        rest.remove("--assess")
+        return f"`estimate` has no --assess any more: {shlex.join(['mitools', 'assess', *rest])}"
+    return str(error.format_message())
 
 
 def _fail(message: str) -> int:

@@ -94,7 +94,6 @@ def test_assess(folder, here):
     command = ["data.npz", "--x", "x", "--y", "y", "--permutations", "20"]
     expected = assess(X, Y, estimator=KSG(), n_permutations=20)
     assert mitools(folder, "assess", *command).stdout == f"{expected}\n"
-    assert here("estimate", *command, "--assess")[1] == f"{expected}\n"
     record = json.loads(here("assess", *command, "--json")[1])
     assert record["verdict"] == str(expected.verdict)
     assert record["p_value"] == expected.p_value
@@ -104,6 +103,8 @@ def test_assess(folder, here):
     assert here(*compared, "--jobs", "2")[0] == 0
     code, _, error = here("assess", *command, "--jobs", "0")
     assert code == 2 and "n_jobs" in error
+    code, _, error = here("assess", *command[:5], "--permutations", "0")
+    assert code == 2 and "`n_permutations` must be at least 1" in error
 
 
 ERRORS = {
@@ -118,8 +119,12 @@ ERRORS = {
     "option": (["data.csv", "--x", "x", "--y", "y", "--givn", "z"], "No such option"),
     "missing option": (["data.csv", "--x", "x"], "Missing option '--y'"),
     "permutations": (
-        ["data.csv", "--x", "x", "--y", "y", "--assess", "--permutations", "0"],
-        "`n_permutations` must be at least 1",
+        ["data.csv", "--x", "x", "--y", "y", "--permutations", "0"],
+        "No such option: --permutations",
+    ),
+    "assess": (
+        ["data.csv", "--x", "x a", "--y", "y", "--assess", "--permutations", "20"],
+        "no --assess any more: mitools assess data.csv --x 'x a' --y y --permutations 20",
     ),
 }
 
