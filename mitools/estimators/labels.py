@@ -30,6 +30,7 @@ from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
 from mitools.kinds import is_discrete
+from mitools.messages import removed
 from mitools.ties import Points, blocked_class_neighbours, class_neighbours, equal_steps
 
 __all__ = ["Labels", "ross_terms"]
@@ -43,6 +44,8 @@ EVIDENCE = 3.0
 TREE_DIMENSIONS = 8
 #: Wider data are first rotated onto this many leading principal components.
 MAX_WIDTH = 512
+#: Most discriminant directions that neighbours are sought in; K - 1 exist.
+MOST_DIRECTIONS = 20
 #: Own covariances per class are tried up to this many columns.
 MOST_QUADRATIC = 64
 #: A second view of the data, by ranks, is taken where they differ from normal data by this much
@@ -51,6 +54,11 @@ MOST_QUADRATIC = 64
 SKEWED = 0.03
 
 
+@removed(
+    metric="Neighbours are sought in Euclidean balls: those of the maximum norm did better on no "
+    "kind of labels.",
+    max_directions="Up to 20 discriminant directions are taken: 8 and 50 gave the same values.",
+)
 @dataclass(frozen=True, repr=False)
 class Labels(MutualInformationEstimator):
     """I(X; Y) for a class label Y and continuous X of any width, never above H(Y).
@@ -65,7 +73,7 @@ class Labels(MutualInformationEstimator):
     * ``ross``: nearest neighbours in the standardised features. Good in few dimensions, any shape.
     * ``ross_ranked``: the same on the normal quantiles of each column's ranks, where columns are
       far from normal (skewed, heavy tails); the classifiers then see both.
-    * ``ross_lda``: the same in up to `max_directions` discriminant directions of the other half of
+    * ``ross_lda``: the same in up to 20 discriminant directions of the other half of
       the data.
 
     The value is ``log_loss``, unless a neighbour estimate is above it by more than three standard
@@ -80,9 +88,7 @@ class Labels(MutualInformationEstimator):
 
     Attributes:
         k: Neighbours within a sample's own class (fewer in classes that are smaller).
-        metric: Balls for the neighbour estimates; "l2" is the better one in many dimensions.
         method: "auto" as above; "ross" or "log_loss" for one estimate alone.
-        max_directions: Most discriminant directions for ``ross_lda``; at most K - 1 exist.
         folds: Folds for the held-out log-loss.
         seed: Seed of the folds.
 
@@ -96,17 +102,13 @@ class Labels(MutualInformationEstimator):
     """
 
     k: int = 3
-    metric: Literal["l2", "max"] = "l2"
     method: Literal["auto", "ross", "log_loss"] = "auto"
-    max_directions: int = 20
     folds: int = 10
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("k", 1), ("max_directions", 1), ("folds", 3)):
+        for name, least in (("k", 1), ("folds", 3)):
             check_whole(name, getattr(self, name), least)
-        if self.metric not in ("l2", "max"):
-            raise ValueError(f"`metric` must be 'l2' or 'max', got {self.metric!r}.")
         if self.method not in ("auto", "ross", "log_loss"):
             raise ValueError(
                 f"`method` must be 'auto', 'ross' or 'log_loss', got {self.method!r}."
@@ -174,9 +176,9 @@ class Labels(MutualInformationEstimator):
         if self.method == "auto":
             terms["ross_lda"] = self._projected_terms(views[-1], codes)
         if self.method != "log_loss":
-            terms["ross"] = ross_terms(views[0], codes, self.k, self.metric)
+            terms["ross"] = ross_terms(views[0], codes, self.k, "l2")
         if self.method == "auto" and len(views) > 1:
-            terms["ross_ranked"] = ross_terms(views[-1], codes, self.k, self.metric)
+            terms["ross_ranked"] = ross_terms(views[-1], codes, self.k, "l2")
         return terms
 
     def _log_loss_terms(self, views: list[Matrix], codes: Codes) -> Matrix:
@@ -208,9 +210,9 @@ class Labels(MutualInformationEstimator):
             scatter, means, _ = _moments(x[train], codes[train], int(codes.max()) + 1)
             whiten = np.linalg.inv(np.linalg.cholesky(_shrunk(*scatter))).T
             directions = np.linalg.svd(means @ whiten, full_matrices=False)[2]
-            kept = min(self.max_directions, int(codes.max()), len(directions))
+            kept = min(MOST_DIRECTIONS, int(codes.max()), len(directions))
             terms[test] = ross_terms(
-                x[test] @ whiten @ directions[:kept].T, codes[test], self.k, self.metric
+                x[test] @ whiten @ directions[:kept].T, codes[test], self.k, "l2"
             )
         return terms
 

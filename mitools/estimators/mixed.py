@@ -60,7 +60,10 @@ class Mixed(MutualInformationEstimator):
         k: Number of neighbours; more lowers the variance and raises the bias.
         standardize: Divide each column by its standard deviation, so that units do not matter.
         atoms: "apart" keeps frequent atoms of continuous columns apart from their surroundings;
-            "among" is the published estimator.
+            "among" is the published estimator, which is closer where many columns are strongly
+            dependent (ten normal columns a side after a ReLU, r = 0.9, n = 2000: 2.9 nats short
+            instead of 3.4) and further off where they are independent (three columns: 0.07
+            instead of 0.00).
 
     Example:
         >>> import numpy as np

@@ -150,8 +150,10 @@ def test_refusals():
     x = np.random.default_rng(8).normal(size=(50, 2))
     with pytest.raises(ValueError, match="50 distinct values in 50 rows"):
         Labels().estimate(x, x[:, 0])
-    with pytest.raises(ValueError, match="`metric` must be 'l2' or 'max'"):
-        Labels(metric="cosine")
+    with pytest.raises(TypeError, match=r"no setting 'metric' any more\. Neighbours are"):
+        Labels(metric="max")
+    with pytest.raises(TypeError, match=r"no setting 'max_directions' any more\. Up to 20"):
+        Labels(max_directions=3)
     with pytest.raises(ValueError, match="`folds` must be at least 3, got 2"):
         Labels(folds=2)
 
