@@ -57,7 +57,6 @@ ASSESSED: Mapping[str, tuple[MutualInformationEstimator, str, dict[str, object]]
     "EDGE | independent 1": (EDGE(), "independent 1", {}),
     "EDGE | integers 1": (EDGE(), "integers 1", {}),
     "EDGE | gaussian 3 | given": (EDGE(), "gaussian 3", {"given": labels()}),
-    "EDGE chi-square | gaussian 1": (EDGE(divergence="chi-square"), "gaussian 1", {}),
     "EDGE semirobust | gaussian 10": (EDGE.semirobust(), "gaussian 10", {}),
     "Auto | gaussian 3": (Auto(), "gaussian 3", {}),
     "Canonical | gaussian 3": (Canonical(), "gaussian 3", {}),
