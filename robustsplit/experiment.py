@@ -33,7 +33,6 @@ from robustsplit.loading import build_model, load_weights
 from robustsplit.network import Split
 from robustsplit.outputs import write_outputs
 from robustsplit.progress import Progress
-from robustsplit.records import result_from_dict, result_to_dict
 from robustsplit.results import Profile, RhoResult
 from robustsplit.rundir import RunDirectory
 from robustsplit.threads import fixed_threads
@@ -289,9 +288,10 @@ class _Study:
                 key=key,
                 progress=self.tell,
             )
-            return result_to_dict(result)
+            return asdict(result)
 
-        return result_from_dict(self.once(f"results/{key}", f"Algorithm 1, {split.name}", work))
+        stage = f"Algorithm 1, {split.name}"
+        return RhoResult.from_dict(self.once(f"results/{key}", stage, work))
 
     def profile(self, name: str, model: nn.Module) -> Profile:
         """Measure a whole network, on inputs attacked for it as Algorithm 1's are."""

@@ -16,13 +16,11 @@ import numpy as np
 import pandas as pd
 
 from robustsplit.plot import RhoDepthDisplay, Unit
-from robustsplit.records import result_from_dict, result_to_dict
 from robustsplit.results import AccuracyRecord, PairRecord, Profile, RhoResult
 
 __all__ = [
     "Findings",
     "accuracy_table",
-    "chosen_pairs",
     "pair_table",
     "result_table",
     "summary_table",
@@ -65,16 +63,13 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return {
-            **asdict(self),
-            "results": [result_to_dict(result) for result in self.results],
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Findings:
         """Return the findings that `to_dict` made `table` of; null stands for NaN."""
         named = {
-            "results": tuple(result_from_dict(result) for result in table["results"]),
+            "results": tuple(RhoResult.from_dict(result) for result in table["results"]),
             "profiles": {k: Profile.from_dict(v) for k, v in table["profiles"].items()},
             "scores": {
                 network: {kind: AccuracyRecord.from_dict(one) for kind, one in kinds.items()}
@@ -110,7 +105,7 @@ class Findings:
     def pairs(self) -> tuple[PairRecord, ...]:
         """Every pair the conclusions rest on: Algorithm 1's, or else the profiles'."""
         if self.results:
-            return tuple(pair for result in self.results for pair in chosen_pairs(result))
+            return tuple(pair for result in self.results for pair in result.chosen())
         return tuple(pair for profile in self.profiles.values() for pair in profile.pairs)
 
     @property
@@ -130,17 +125,6 @@ class Findings:
             for result in self.results
         ]
         return lines + named
-
-
-def chosen_pairs(result: RhoResult) -> list[PairRecord]:
-    """Return for each pair the record its rho comes from: the least of the converged trials.
-
-    Without a converged trial, the record of the trial with the highest validation accuracy. Null,
-    ceiling and verdict then belong to the very value that is shown.
-    """
-    trials = [trial for trial in result.trials if trial.converged] or [result.best_trial]
-    columns = zip(*(trial.profile.pairs for trial in trials), strict=True)
-    return [min(column, key=lambda pair: pair.rho) for column in columns]
 
 
 def pair_table(pairs: list[PairRecord] | tuple[PairRecord, ...], unit: Unit) -> pd.DataFrame:
@@ -169,7 +153,7 @@ def pair_table(pairs: list[PairRecord] | tuple[PairRecord, ...], unit: Unit) -> 
 def result_table(result: RhoResult, unit: Unit) -> pd.DataFrame:
     """Return one cut's pairs, with the range of rho over all trials."""
     scale = 1 / np.log(2) if unit == "bits" else 1.0
-    table = pair_table(chosen_pairs(result), unit)
+    table = pair_table(result.chosen(), unit)
     low, high = result.rho("min") * scale, result.rho("max") * scale
     spread = [f"{a:.2f} to {b:.2f}" for a, b in zip(low, high, strict=True)]
     table.insert(2, f"over {len(result.trials)} trials", spread)
@@ -180,7 +164,7 @@ def summary_table(findings: Findings) -> pd.DataFrame:
     """Return the table a run ends in: each cut's pairs, and the three accuracies in percent."""
     frames = []
     for result in findings.results:
-        table = pair_table(chosen_pairs(result), findings.unit)
+        table = pair_table(result.chosen(), findings.unit)
         table = table[["layer pair", "rho", "null", "excess", "ceiling", "verdict"]]
         table.insert(0, "f_b", [result.cut] + [""] * (len(table) - 1))
         for name, record in (

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitools.messages import unknown
-from robustsplit.results import PairRecord, Profile, RhoResult
+from robustsplit.results import PairRecord, Profile, RhoResult, least_of_converged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,18 +136,11 @@ class RhoDepthDisplay:
         n_trials = rows["trial"].nunique() if "trial" in rows.columns else 1
         trials = n_trials > 1
         low, high = (mean("interval_low_nats"), mean("interval_high_nats"))
-        met = rows["converged"].astype(str).str.lower().eq("true") if "converged" in rows else None
-        chosen = [
-            g["rho_nats"][met[g.index]].min()
-            if met is not None and met.any()
-            else g["rho_nats"].mean()
-            for g in groups
-        ]
         return cls(
             label=label,
             children=tuple(group["child"].iloc[0] for group in groups),
             offset=mean("offset"),
-            rho=np.array(chosen, dtype=float),
+            rho=_rho_of_rows(rows, groups),
             low=np.array([g["rho_nats"].min() for g in groups]) if trials else low,
             high=np.array([g["rho_nats"].max() for g in groups]) if trials else high,
             **{name: mean(f"{name}_nats") for name in COMPARED if name != "independent"},
@@ -350,6 +343,18 @@ def render(figure: Figure, kind: str, dpi: int = 150) -> bytes:
     with mpl.rc_context({"svg.hashsalt": "robustsplit"}):  # restored on leaving
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=undated)
     return buffer.getvalue()
+
+
+def _rho_of_rows(rows: pd.DataFrame, groups: Sequence[pd.DataFrame]) -> Vector:
+    """Return rho of each pair from its rows of `rho.csv`: the paper's reading, or the mean."""
+    if "converged" in rows.columns:
+        trials = rows.drop_duplicates("trial").set_index("trial")
+        met = trials["converged"].astype(str).str.lower().eq("true")
+        if met.any():
+            each = [g.groupby("trial")["rho_nats"].min().reindex(met.index) for g in groups]
+            values = np.array(each, dtype=float).T
+            return values[least_of_converged(values, met.to_numpy()), np.arange(len(groups))]
+    return np.array([group["rho_nats"].mean() for group in groups], dtype=float)
 
 
 def _where(pairs: Sequence[PairRecord]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,11 @@ from typing import Any
 import pandas as pd
 
 from robustsplit.io import write_text
-from robustsplit.results import AccuracyRecord, Profile, RhoResult, Trial
+from robustsplit.results import Profile, RhoResult
 
 __all__ = [
     "profiles_frame",
     "read_rho_csv",
-    "result_from_dict",
-    "result_to_dict",
     "rho_frame",
     "write_csv",
 ]
@@ -114,29 +111,6 @@ def read_rho_csv(path: Path) -> pd.DataFrame:
             "Pass a file that `robustsplit run` or `robustsplit rho` wrote."
         )
     return frame
-
-
-def result_to_dict(result: RhoResult) -> dict[str, Any]:
-    """Return a result as plain values, ready for JSON."""
-    return asdict(result)
-
-
-def result_from_dict(table: Mapping[str, Any]) -> RhoResult:
-    """Return the result that `result_to_dict` was given; null stands for NaN."""
-    score = AccuracyRecord.from_dict
-    return RhoResult(
-        cut=table["cut"],
-        f_a=tuple(table["f_a"]),
-        f_b=tuple(table["f_b"]),
-        acc_star=score(table["acc_star"]),
-        acc_star_validation=score(table["acc_star_validation"]),
-        acc_sr=score(table["acc_sr"]),
-        clean={name: score(value) for name, value in table["clean"].items()},
-        attacked={name: score(value) for name, value in table["attacked"].items()},
-        trials=tuple(Trial.from_dict(trial) for trial in table["trials"]),
-        settings=dict(table["settings"]),
-        warnings=tuple(table["warnings"]),
-    )
 
 
 def _ordered(frame: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from robustsplit import conclusions
 from robustsplit.findings import (
     Findings,
     accuracy_table,
-    chosen_pairs,
     pair_table,
     result_table,
 )
@@ -120,7 +119,7 @@ def _cut(result: RhoResult, findings: Findings) -> Mapping[str, Any]:
         "trials": trials,
         "protocol": result.settings.get("protocol", "adaptive"),
         "warnings": result.warnings,
-        "reasons": _reasons(chosen_pairs(result)),
+        "reasons": _reasons(result.chosen()),
     }
 
 

@@ -5,12 +5,14 @@ All mutual information is in nats here; reports and figures convert to bits for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from mitools.messages import unknown
 
@@ -22,6 +24,7 @@ __all__ = [
     "RhoResult",
     "RhoView",
     "Trial",
+    "least_of_converged",
 ]
 
 RhoView = Literal["min_converged", "best_trial", "min", "max", "mean", "sd"]
@@ -67,14 +70,8 @@ class AccuracyRecord:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval, in percent: 360 images at 80 % leave 4 points each way."""
-        z, share = 1.959964, self.correct / self.n
-        centre = (share + z * z / (2 * self.n)) / (1 + z * z / self.n)
-        half = (
-            z
-            * np.sqrt(share * (1 - share) / self.n + z * z / (4 * self.n**2))
-            / (1 + z * z / self.n)
-        )
-        return 100.0 * float(centre - half), 100.0 * float(centre + half)
+        ends = binomtest(self.correct, self.n).proportion_ci(0.95, method="wilson")
+        return 100.0 * float(ends.low), 100.0 * float(ends.high)
 
 
 @dataclass(frozen=True)
@@ -279,6 +276,24 @@ class RhoResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> RhoResult:
+        """Return the result that `dataclasses.asdict` made `table` of; null stands for NaN."""
+        score = AccuracyRecord.from_dict
+        return cls(
+            cut=table["cut"],
+            f_a=tuple(table["f_a"]),
+            f_b=tuple(table["f_b"]),
+            acc_star=score(table["acc_star"]),
+            acc_star_validation=score(table["acc_star_validation"]),
+            acc_sr=score(table["acc_sr"]),
+            clean={name: score(value) for name, value in table["clean"].items()},
+            attacked={name: score(value) for name, value in table["attacked"].items()},
+            trials=tuple(Trial.from_dict(trial) for trial in table["trials"]),
+            settings=dict(table["settings"]),
+            warnings=tuple(table["warnings"]),
+        )
+
     @property
     def n_converged(self) -> int:
         """How many trials met the tolerance."""
@@ -294,6 +309,17 @@ class RhoResult:
         """Acc~: test accuracy of the best trial, chosen on the validation split."""
         return self.best_trial.test
 
+    def chosen(self) -> list[PairRecord]:
+        """Return for each pair the record its rho comes from: the least of the converged trials.
+
+        Without a converged trial, the records of the trial with the highest validation accuracy.
+        Null, ceiling and verdict then belong to the very value that is shown.
+        """
+        if not self.n_converged:
+            return list(self.best_trial.profile.pairs)
+        chosen = least_of_converged(self._values(), [trial.converged for trial in self.trials])
+        return [self.trials[t].profile.pairs[j] for j, t in enumerate(chosen)]
+
     def rho(self, view: RhoView = "min_converged") -> pd.Series:
         """Return rho_j in nats for each child layer, in one of the paper's readings.
 
@@ -303,24 +329,21 @@ class RhoResult:
         Returns:
             A series indexed by child layer; NaN throughout for "min_converged" when no trial
             converged, and for "sd" with one trial.
+
+        Raises:
+            ValueError: For another view.
         """
         if view not in VIEWS:
             raise ValueError(unknown("view of rho", view, VIEWS))
         children = [pair.child for pair in self.trials[0].profile.pairs]
-        values = np.array([[pair.rho for pair in t.profile.pairs] for t in self.trials])
-        converged = np.array([trial.converged for trial in self.trials])
+        values = self._values()
+        undefined = np.full(len(children), np.nan)
         if view == "min_converged":
-            chosen = (
-                values[converged].min(axis=0)
-                if converged.any()
-                else np.full(len(children), np.nan)
-            )
+            chosen = np.array([p.rho for p in self.chosen()]) if self.n_converged else undefined
         elif view == "best_trial":
             chosen = values[self.trials.index(self.best_trial)]
         elif view == "sd":
-            chosen = (
-                values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(children), np.nan)
-            )
+            chosen = values.std(axis=0, ddof=1) if len(values) > 1 else undefined
         else:
             chosen = getattr(np, view)(values, axis=0)
         return pd.Series(chosen, index=pd.Index(children, name="child"), name=f"rho_{view}")
@@ -347,3 +370,23 @@ class RhoResult:
                     {**shared, "label": label, "rho": value} for label, value in pair.parts.items()
                 ]
         return pd.DataFrame(rows)
+
+    def _values(self) -> NDArray[np.float64]:
+        """Return every I_{j,t}, with shape (trials, pairs)."""
+        return np.array([[pair.rho for pair in t.profile.pairs] for t in self.trials], dtype=float)
+
+
+def least_of_converged(
+    values: NDArray[np.float64], converged: Sequence[bool] | NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Return the trial that the paper's rho of each pair is taken from; the first of equals.
+
+    Args:
+        values: I_{j,t}, with shape (trials, pairs).
+        converged: Whether each trial converged; at least one did.
+
+    Returns:
+        Indices of trials, with shape (pairs,).
+    """
+    counted = np.flatnonzero(converged)
+    return counted[values[counted].argmin(axis=0)]

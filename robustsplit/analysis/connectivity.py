@@ -18,7 +18,7 @@ shuffled null beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -330,7 +330,9 @@ def _record(
     assessment: Assessment | str,
     released: tuple[float, float],
 ) -> PairRecord:
-    classes = {index: name for index, name in enumerate(data.classes) if data.counts[name]}
+    classes: dict[Hashable, str] = {
+        index: name for index, name in enumerate(data.classes) if data.counts[name]
+    }
     shared: dict[str, Any] = {
         "parent": pair.parent,
         "child": pair.child,
@@ -372,9 +374,7 @@ def _record(
         singleton_fraction=assessment.saturation.singleton_fraction,
         cross_check=float("nan") if second is None else second.estimate.value,
         verdict=str(assessment.verdict),
-        parts={
-            classes[int(str(label))]: p.value for label, p in assessment.estimate.parts.items()
-        },
+        parts={classes[label]: part.value for label, part in assessment.estimate.parts.items()},
         reasons=(*assessment.reasons, *apart),
     )
 

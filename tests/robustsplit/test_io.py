@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,8 @@ import torch
 
 from robustsplit import io
 from robustsplit.io import Journal, Store, exclusive, sweep, write_json, write_text
-from robustsplit.records import (
-    read_rho_csv,
-    result_from_dict,
-    result_to_dict,
-    rho_frame,
-    write_csv,
-)
+from robustsplit.records import read_rho_csv, rho_frame, write_csv
+from robustsplit.results import RhoResult
 from tests.robustsplit.fakes import result
 
 TENSORS = {
@@ -175,8 +171,8 @@ def test_sweep_removes_only_temporary_files(tmp_path):
 
 def test_results_come_back_from_json(tmp_path):
     original = result(warnings=("Careful.",))
-    write_json(tmp_path / "r.json", result_to_dict(original))
-    assert result_from_dict(json.loads((tmp_path / "r.json").read_text())) == original
+    write_json(tmp_path / "r.json", asdict(original))
+    assert RhoResult.from_dict(json.loads((tmp_path / "r.json").read_text())) == original
 
 
 def test_rho_csv_has_units_labels_and_the_same_bytes_each_time(tmp_path):
