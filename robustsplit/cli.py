@@ -172,16 +172,19 @@ def rho(
 ) -> None:
     """Measure how the layers of your own network depend on each other, with what it is worth."""
     from mitools.messages import unknown
+    from robustsplit.measurement import Measurement
     from robustsplit.profiling import profile_model
 
-    for name, value, known in (
-        ("unit", unit, ("bits", "nats")),
-        ("point", point, ("post", "pre")),
-        ("reduction", reduce, ("none", "gap")),
-        ("treatment of small classes", small_classes, ("error", "drop")),
-    ):
-        if value not in known:
-            raise ValueError(unknown(name, value, known))
+    if unit not in ("bits", "nats"):
+        raise ValueError(unknown("unit", unit, ("bits", "nats")))
+    measurement = Measurement.from_text(
+        estimator=estimator,
+        point=point,
+        reduce=reduce,
+        n_permutations=n_permutations,
+        max_per_class=max_per_class,
+        small_classes=small_classes,
+    )
     command = "robustsplit " + shlex.join(sys.argv[1:])
     if out is not None:
         _refuse_taken(out, command)
@@ -192,12 +195,7 @@ def rho(
         arguments=factory_arguments(arguments),
         attack={"name": attack} if attack == "clean" else paper_attack_table(attack, eps),
         layers=globs(pattern),
-        estimator=estimator,
-        point=point,
-        reduce=reduce,
-        n_permutations=n_permutations,
-        max_per_class=max_per_class,
-        small_classes=small_classes,
+        measurement=measurement,
         seed=seed,
         unit=unit,
         command=command,

@@ -18,7 +18,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import tomli_w
+
 from mitools.messages import unknown
+from robustsplit.measurement import POINTS, REDUCTIONS, SMALL_CLASSES, Measurement
+from robustsplit.recipe import Recipe
+from robustsplit.settings import setting
 
 __all__ = [
     "Algorithm1Config",
@@ -43,19 +48,6 @@ NAME = re.compile(r"[^./\s\x00-\x1f][^/\x00-\x1f]*")
 
 class ConfigError(ValueError):
     """A setting that cannot be used; the message names file and key and what to write instead."""
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare one key: its default, its meaning (shown in the docs) and what values it takes."""
-    metadata = {"help": help, "least": least, "most": most, "choices": choices}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -95,22 +87,14 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """[train]: training of the regular network."""
+class TrainConfig(Recipe):
+    """[train]: training of the regular network; the fields of a `Recipe` as keys."""
 
     epochs: int = setting(10, "passes over the training images", least=0)
-    batch_size: int = setting(64, "images per step", least=1)
-    lr: float = setting(0.01, "learning rate", least=0)
-    momentum: float = setting(0.9, "for `sgd`", least=0, most=1)
-    weight_decay: float = setting(5e-4, "L2 penalty", least=0)
-    optimizer: Literal["sgd", "adam", "adamw"] = setting(
-        "sgd", "`sgd`, `adam` or `adamw`", choices=("sgd", "adam", "adamw")
-    )
-    schedule: Literal["constant", "cosine", "step", "one-cycle"] = setting(
-        "cosine",
-        "`constant`, `cosine`, `step` (a tenth after each third) or `one-cycle`",
-        choices=("constant", "cosine", "step", "one-cycle"),
-    )
+
+    def recipe(self) -> Recipe:
+        """Return the section's training alone, without the keys of a longer section."""
+        return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})
 
 
 @dataclass(frozen=True)
@@ -171,30 +155,42 @@ class Algorithm1Config(TrainConfig):
 
 @dataclass(frozen=True)
 class InformationConfig:
-    """[mi]: how connectivity is estimated and assessed."""
+    """[mi]: how connectivity is estimated and assessed: a `Measurement` as a file writes it."""
 
     estimator: str = setting("", "such as `ksg`, `ksg+pca:4`, `edge`; empty: the package's choice")
     point: Literal["post", "pre"] = setting(
-        "post", "layer outputs `post` or `pre` activation function", choices=("post", "pre")
+        Measurement.point, "layer outputs `post` or `pre` activation function", choices=POINTS
     )
     reduce: Literal["none", "gap"] = setting(
-        "none", "`none` flattens feature maps, `gap` averages each map", choices=("none", "gap")
+        "none", "`none` flattens feature maps, `gap` averages each map", choices=REDUCTIONS
     )
     released: bool = setting(
-        True, "also give what the published code's estimator returns, and its null"
+        Measurement.released, "also give what the published code's estimator returns, and its null"
     )
-    n_permutations: int = setting(50, "within-label permutations of the null", least=1)
+    n_permutations: int = setting(
+        Measurement.n_permutations, "within-label permutations of the null", least=1
+    )
     max_per_class: int = setting(0, "at most so many images per class; 0: all", least=0)
     small_classes: Literal["error", "drop"] = setting(
-        "error",
+        Measurement.small_classes,
         "a class too small for the estimator is an `error`, or `drop` it and say so",
-        choices=("error", "drop"),
+        choices=SMALL_CLASSES,
     )
     networks: tuple[str, ...] = setting(
         ("regular", "robust", "untrained"),
         "whole networks to profile beside Algorithm 1",
         choices=("regular", "robust", "untrained"),
     )
+
+    def measurement(self) -> Measurement:
+        """Return the settings as a value.
+
+        Raises:
+            ValueError: For an estimator that there is not.
+        """
+        texts = {item.name: getattr(self, item.name) for item in fields(self)}
+        del texts["networks"]
+        return Measurement.from_text(**texts)
 
 
 @dataclass(frozen=True)
@@ -239,7 +235,7 @@ class Config:
 
     def to_toml(self) -> str:
         """Return the settings in full, as text that `load` reads back to an equal `Config`."""
-        return "\n".join(_toml_lines(self.to_dict())) + "\n"
+        return tomli_w.dumps(self.to_dict())
 
     def with_threads(self, threads: int) -> Config:
         """Return the same study at a stated number of threads."""
@@ -396,34 +392,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def _toml_lines(table: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
-    """Write plain values first, then the tables, each under its full dotted name."""
-    for key, value in table.items():
-        if not isinstance(value, Mapping):
-            yield f"{_key(key)} = {_toml(value)}"
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            name = f"{prefix}{_key(key)}"
-            yield ""
-            yield f"[{name}]"
-            yield from _toml_lines(value, f"{name}.")
-
-
-def _key(key: str) -> str:
-    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key if bare else json.dumps(key, ensure_ascii=False)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)
 
 
 def _compare(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterable[str]:

@@ -11,7 +11,7 @@ import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from mitools.base import MutualInformationEstimator
-from mitools.registry import parse_estimator
 from robustsplit import data as datasets
 from robustsplit.analysis import connectivity, learn_rho
-from robustsplit.analysis.connectivity import DEFAULT_ESTIMATOR, large_enough
+from robustsplit.analysis.inputs import large_enough
 from robustsplit.attacks import Attack, attack_from_config
 from robustsplit.config import AttackConfig, Config, ConfigError, TrainConfig
 from robustsplit.data import DataSplits
@@ -36,7 +34,7 @@ from robustsplit.progress import Progress
 from robustsplit.results import Profile, RhoResult
 from robustsplit.rundir import RunDirectory
 from robustsplit.threads import fixed_threads
-from robustsplit.training import Recipe, fit
+from robustsplit.training import fit
 
 __all__ = ["Experiment", "load_data"]
 
@@ -89,7 +87,7 @@ class Experiment:
             fixed_threads(threads),
         ):
             sweep(directory.path)
-            return _Study(directory, progress).run()
+            return _Run(directory, progress).run()
 
 
 def check(config: Config) -> None:
@@ -110,21 +108,15 @@ def check(config: Config) -> None:
                 as_attack(attack)
             except (ValueError, TypeError) as error:
                 raise ConfigError(f"[{where}]: {error}") from error
-    if config.mi.estimator:
-        try:
-            parse_estimator(config.mi.estimator)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"`mi.estimator`: {error}") from error
+    try:
+        config.mi.measurement()
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"`mi.estimator`: {error}") from error
 
 
 def as_attack(config: AttackConfig) -> Attack:
     """Return the attack that a configuration names."""
     return attack_from_config({"name": config.name, **config.options})
-
-
-def as_recipe(config: TrainConfig) -> Recipe:
-    """Return the training recipe in a section with the keys of [train]."""
-    return Recipe(**{item.name: getattr(config, item.name) for item in fields(Recipe)})
 
 
 def load_data(config: Config) -> DataSplits:
@@ -161,17 +153,17 @@ def load_data(config: Config) -> DataSplits:
     )
 
 
-class _Study:
-    """One run: what its stages share."""
+class _Run:
+    """One run of a study: what its stages share."""
 
     def __init__(self, directory: RunDirectory, progress: bool | None) -> None:
         self.directory, self.config = directory, directory.config
         check(self.config)
         self.data = load_data(self.config)
-        most = self.config.mi.max_per_class
+        self.measurement = self.config.mi.measurement()
+        most = self.measurement.max_per_class
         measured = self.data.test.at_most(most) if most else self.data.test
-        policy = self.config.mi.small_classes
-        large_enough(measured, self.estimator() or DEFAULT_ESTIMATOR, policy, [])
+        large_enough(measured, self.measurement.estimator_used, self.measurement.small_classes)
         self.attack = as_attack(self.config.attack)
         trained_on = self.config.robust.attack
         self.train_attack = as_attack(trained_on) if trained_on.name else self.attack
@@ -248,7 +240,7 @@ class _Study:
             fit(
                 model,
                 self.data.train,
-                recipe=as_recipe(config),
+                recipe=config.recipe(),
                 attack=None if name == "regular" else self.train_attack,
                 validation=self.data.validation,
                 seed=self.config.seed,
@@ -275,15 +267,14 @@ class _Study:
                 self.data,
                 attack=self.attack,
                 train_attack=self.train_attack,
-                estimator=self.estimator(),
-                recipe=as_recipe(config),
+                recipe=config.recipe(),
                 trials=config.trials,
                 epochs=config.epochs,
                 tolerance=config.tolerance,
                 inputs=config.inputs,
                 protocol=config.protocol,
                 seed=self.config.seed,
-                measure=self.measuring(),
+                measure=self.measurement,
                 store=self.store,
                 key=key,
                 progress=self.tell,
@@ -303,31 +294,13 @@ class _Study:
                     model,
                     self.data.test,
                     attack=attack,
-                    estimator=self.estimator(),
+                    measurement=self.measurement,
                     seed=self.config.seed,
                     progress=self.tell,
-                    **self.measuring(),
                 )
             )
 
         return Profile.from_dict(self.once(f"profiles/{name}", f"profile, {name} network", work))
-
-    def estimator(self) -> MutualInformationEstimator | None:
-        """Return the estimator that was asked for, or None for the package's choice."""
-        text = self.config.mi.estimator
-        return parse_estimator(text) if text else None
-
-    def measuring(self) -> dict[str, Any]:
-        """Return the other settings of the measurement, as `connectivity` takes them."""
-        mi = self.config.mi
-        return {
-            "point": mi.point,
-            "reduce": None if mi.reduce == "none" else mi.reduce,
-            "released": mi.released,
-            "n_permutations": mi.n_permutations,
-            "max_per_class": mi.max_per_class or None,
-            "small_classes": mi.small_classes,
-        }
 
     def once(self, key: str, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return a record from the store, or do the work and keep it."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mitools.registry import parse_estimator
 from robustsplit.analysis import connectivity
 from robustsplit.attacks import attack_from_config
 from robustsplit.attacks.base import Clean
@@ -17,6 +16,7 @@ from robustsplit.config import Config
 from robustsplit.data import ImageData
 from robustsplit.findings import Findings
 from robustsplit.loading import build_model, load_weights
+from robustsplit.measurement import Measurement
 from robustsplit.rundir import environment
 from robustsplit.training import accuracy
 
@@ -31,12 +31,7 @@ def profile_model(
     arguments: Mapping[str, Any] | None = None,
     attack: Mapping[str, Any] | None = None,
     layers: list[str] | None = None,
-    estimator: str = "",
-    point: str = "post",
-    reduce: str = "none",
-    n_permutations: int = 50,
-    max_per_class: int = 0,
-    small_classes: str = "error",
+    measurement: Measurement | None = None,
     seed: int = 0,
     unit: str = "bits",
     command: str = "",
@@ -51,12 +46,7 @@ def profile_model(
         arguments: Of the factory.
         attack: A configuration table, such as ``{"name": "pgd", "eps": "8/255", "paper": True}``.
         layers: Names or globs; all weight layers by default.
-        estimator: As text, such as "ksg+pca:4".
-        point: "post" or "pre".
-        reduce: "none" or "gap".
-        n_permutations: Shuffles of the null.
-        max_per_class: Images per class, 0 for all.
-        small_classes: "error", or "drop" classes too small for the estimator.
+        measurement: How to measure; the package's choices by default.
         seed: Of everything random.
         unit: For display.
         command: What the report says reproduces it.
@@ -87,12 +77,7 @@ def profile_model(
             data,
             layers,
             attack=threat,
-            estimator=parse_estimator(estimator) if estimator else None,
-            point=point,  # type: ignore[arg-type]
-            reduce=None if reduce == "none" else reduce,
-            n_permutations=n_permutations,
-            max_per_class=max_per_class or None,
-            small_classes=small_classes,  # type: ignore[arg-type]
+            measurement=measurement,
             seed=seed,
             progress=tell,
         )

@@ -26,6 +26,7 @@ from robustsplit.analysis.threat import Threat
 from robustsplit.analysis.trials import TrialStore, run_settings
 from robustsplit.attacks import as_attack
 from robustsplit.data import DataSplits
+from robustsplit.measurement import Measurement
 from robustsplit.network import Split, unwrap
 from robustsplit.results import AccuracyRecord, EpochRecord, RhoResult, Trial
 from robustsplit.training import (
@@ -55,7 +56,7 @@ def learn_rho(
     tolerance: float = 2.0,
     inputs: Literal["adversarial", "clean"] = "adversarial",
     protocol: Literal["adaptive", "static"] = "adaptive",
-    measure: Mapping[str, Any] | None = None,
+    measure: Measurement | Mapping[str, Any] | None = None,
     seed: int = 0,
     store: StoreLike | None = None,
     key: str = "algorithm1",
@@ -71,7 +72,7 @@ def learn_rho(
         data: Train on one part, stop on the second, report on the third.
         attack: The threat: evaluates, and perturbs the inputs that connectivity is measured on.
         train_attack: Perturbs the training batches; `attack` by default.
-        estimator: See `connectivity`.
+        estimator: As in `Measurement`; `measure` may name another.
         recipe: Training of f_b; its number of epochs is replaced by `epochs`.
         trials: T.
         epochs: E, the most a trial may take. At least one is always trained.
@@ -82,7 +83,8 @@ def learn_rho(
             network once and reuses these inputs for training and scoring; what it yields is
             accuracy on stored examples, never robustness, and serves comparisons with published
             tables.
-        measure: More arguments of `connectivity`, such as ``{"point": "pre", "released": False}``.
+        measure: How connectivity is measured: a `Measurement`, or its settings, such as
+            ``{"point": "pre", "released": False}``.
         seed: All randomness is derived from it.
         store: Finished epochs and trials are kept here, and found again after a kill.
         key: Prefix of this run's keys in the store.
@@ -93,7 +95,8 @@ def learn_rho(
         Every I_{j,t} and Acc_t^e, and the accuracies around them.
 
     Raises:
-        TypeError: For data that are no `DataSplits`, or a network that returns no logits.
+        TypeError: For data that are no `DataSplits`, a network that returns no logits, or a
+            setting of a measurement that there is not.
         ValueError: For labels outside the logits, settings that make no sense, and a store of
             another run.
         FrozenDriftError: If f_a changed, which would be a bug.
@@ -111,7 +114,7 @@ def learn_rho(
         train_attack=attack if train_attack is None else as_attack(train_attack),
         inputs=inputs,
         protocol=protocol,
-        measure={"estimator": estimator, **(measure or {})},
+        measurement=_measurement(estimator, measure),
         seed=seed,
         stage=f"algorithm1/{split.at}",
     ).against(robust)
@@ -190,6 +193,14 @@ def learn_rho(
 def converged(acc: AccuracyRecord, acc_star: AccuracyRecord, tolerance: float) -> bool:
     """Whether Acc* - Acc <= k, one-sided; 1e-9 for the rounding of percentages."""
     return acc_star.percent - acc.percent <= tolerance + 1e-9
+
+
+def _measurement(
+    estimator: MutualInformationEstimator | None, measure: Measurement | Mapping[str, Any] | None
+) -> Measurement:
+    """Return how to measure; an estimator that `measure` names comes before the other."""
+    how = Measurement.of(measure)
+    return how if how.estimator is not None else Measurement.of(how, estimator=estimator)
 
 
 def _check(

@@ -6,7 +6,7 @@ are reused for training and scoring, and every accuracy on them says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import nn
 from robustsplit.analysis.connectivity import connectivity
 from robustsplit.attacks import Attack
 from robustsplit.data import DataSplits, ImageData
+from robustsplit.measurement import Measurement
 from robustsplit.network import Split, unwrap
 from robustsplit.results import AccuracyRecord, Profile
 from robustsplit.training import accuracy, derive_seed, perturbed
@@ -32,7 +33,7 @@ class Threat:
         train_attack: Perturbs the training batches.
         inputs: "adversarial" or "clean": what connectivity is measured on.
         protocol: "adaptive" or "static".
-        measure: More arguments of `connectivity`.
+        measurement: How connectivity is measured.
         seed: All randomness is derived from it and from `stage`.
         stage: Name of the run in the derived seeds.
         stored: The parts already attacked, for the static protocol.
@@ -43,7 +44,7 @@ class Threat:
     train_attack: Attack
     inputs: str
     protocol: str
-    measure: Mapping[str, Any]
+    measurement: Measurement
     seed: int
     stage: str
     stored: DataSplits | None = None
@@ -140,9 +141,9 @@ class Threat:
             [cut.f_a[-1], *cut.f_b],
             attack=self.attack if adversarial else None,
             attacked=attacked if adversarial else None,
+            measurement=self.measurement,
             seed=derive_seed(self.seed, f"{self.stage}/connectivity", t),
             progress=lambda event: progress({**event, "trial": t + 1}),
-            **self.measure,
         )
         settings = {**profile.settings, "protocol": self.protocol}
         if adversarial:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from robustsplit.analysis.threat import Threat
+from robustsplit.measurement import Measurement
 from robustsplit.network import Split, unwrap
 from robustsplit.results import AccuracyRecord, EpochRecord, Trial
 from robustsplit.training import Recipe, StoreLike
@@ -104,6 +105,7 @@ class TrialStore:
         if saved is None:
             return None
         before = saved["record"]["settings"]
+        before = {**before, "measure": Measurement.described(before.get("measure", {}))}
         changed = [item for item in self.settings if before.get(item) != self.settings[item]]
         if changed:
             raise ValueError(
@@ -135,7 +137,7 @@ def run_settings(
         "tolerance": tolerance,
         "inputs": threat.inputs,
         "protocol": threat.protocol,
-        "measure": {name: _plain(value) for name, value in threat.measure.items()},
+        "measure": threat.measurement.describe(),
         "seed": threat.seed,
         "regular": _fingerprint(regular),
         "robust": _fingerprint(robust),
@@ -149,7 +151,3 @@ def _fingerprint(model: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mitools import CCA, EDGE, KSG, PCA, Reduced, mutual_information
 from robustsplit.analysis import connectivity
-from robustsplit.analysis.connectivity import within_classes
+from robustsplit.analysis.layer_rows import within_classes
 from robustsplit.attacks import FGSM
 from robustsplit.data import ImageData
 from robustsplit.network import collect

@@ -1,0 +1,152 @@
+"""The activations of a network's layers in one pass, as rows that an estimator can take.
+
+Each layer is captured once, freed of its class means, and reduced once; it serves both pairs that
+it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from mitools.reduction import Reduction
+from robustsplit.data import ImageData
+from robustsplit.measurement import Measurement
+from robustsplit.network import Pair, Sketch, collect, weight_layers
+from robustsplit.training import derive_seed
+from robustsplit.training.evaluation import place
+
+__all__ = ["LayerRows", "within_classes"]
+
+Array = NDArray[np.floating[Any]]
+
+#: Columns of the projection that replaces activations too large to keep: enough for four principal
+#: components, and a matrix that still fits.
+SKETCH_WIDTH = 32
+#: A unit that varies by less than float32 rounding within a class is constant there.
+ROUNDING = 8 * float(np.finfo(np.float32).eps)
+
+
+@dataclass
+class LayerRows:
+    """Activations of consecutive layers on the same inputs.
+
+    Attributes:
+        pairs: The pairs of layers, input side first.
+        offsets: The paper's index of each pair: how far its child is from the output.
+        widths: Width of each layer, flattened, before any reduction.
+        raw: Per layer, what the hooks kept, with shape (n, d).
+        labels: With shape (n,).
+        reduce: What the hooks did; None: flattened.
+        sketched: Whether they projected the activations because they were too large to keep.
+        notes: What a reader must know, in sentences.
+    """
+
+    pairs: Sequence[Pair]
+    offsets: Sequence[int]
+    widths: Mapping[str, int]
+    raw: Mapping[str, Array]
+    labels: NDArray[np.int64]
+    reduce: Any = None
+    sketched: bool = False
+    notes: list[str] = field(default_factory=list)
+    _reduced: dict[tuple[str, Reduction | None], Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def capture(
+        cls, model: nn.Module, data: ImageData, layers: Any, measurement: Measurement, *, seed: int
+    ) -> LayerRows:
+        """Run the model once on all inputs, after a probe of two that finds its layers.
+
+        Args:
+            model: Left as found.
+            data: The inputs, perturbed already.
+            layers: As for `robustsplit.network.weight_layers`.
+            measurement: `point`, `reduce`, `memory` and `batch_size` decide.
+            seed: Of the projection that replaces activations above `memory`.
+
+        Raises:
+            ValueError: For unknown layers, and for fewer than two.
+        """
+        inputs = data.inputs.to(place(model)[1])
+        probe = collect(model, inputs[:2], layers, point=measurement.point)
+        if not probe.pairs:
+            raise ValueError(
+                f"Connectivity needs two layers or more, got {', '.join(probe)}. Leave `layers` "
+                "out for all weight layers."
+            )
+        widths = {name: rows.shape[1] for name, rows in probe.items()}
+        reduce, notes = measurement.reduce, []
+        needed = 4 * len(data) * sum(widths.values())
+        sketched = reduce is None and needed > measurement.memory
+        if sketched:
+            reduce = Sketch(SKETCH_WIDTH, seed=derive_seed(seed, "connectivity/sketch"))
+            notes.append(
+                f"Raw activations would take {needed / 2**30:.1f} GiB: each layer was projected "
+                f"to {SKETCH_WIDTH} random directions inside its hook, and the published call, "
+                "which needs the raw widths, was left out."
+            )
+        raw = collect(
+            model,
+            inputs,
+            layers,
+            point=measurement.point,
+            reduce=reduce,
+            batch_size=measurement.batch_size,
+        ).numpy()
+        names = probe if layers is None else [w.name for w in weight_layers(model, inputs[:2])]
+        offsets = _offsets(list(names), probe.pairs)
+        labels = data.labels.numpy()
+        return cls(probe.pairs, offsets, widths, raw, labels, reduce, sketched, notes)
+
+    def reduced(self, name: str, reduction: Reduction | None) -> Array:
+        """Return a layer minus its class means, reduced; zero where nothing varies.
+
+        Raises:
+            ValueError: For activations that are not finite.
+        """
+        key = (name, reduction)
+        if key not in self._reduced:
+            rows = self.raw[name]
+            if wrong := int((~np.isfinite(rows)).any(axis=1).sum()):
+                raise ValueError(
+                    f"Layer {name!r} is NaN or infinite for {wrong} of {len(rows)} inputs, so "
+                    "nothing can be said of it. Did the training diverge, or a half-precision "
+                    "layer overflow?"
+                )
+            rows = within_classes(rows, self.labels)
+            if reduction is not None and rows.any():
+                rows = reduction.reduce(rows)
+            self._reduced[key] = rows
+        return self._reduced[key]
+
+
+def within_classes(activations: Array, labels: NDArray[np.int64]) -> Array:
+    """Return activations minus their class means, with exact zeros where a unit does not vary.
+
+    Args:
+        activations: With shape (n, d).
+        labels: With shape (n,).
+
+    Returns:
+        float64, with shape (n, d). Variation below float32 rounding counts as none: a scale-free
+        estimator would find dependence in it.
+    """
+    centred = np.empty(activations.shape, dtype=np.float64)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        part = activations[rows].astype(np.float64)
+        spread = part.max(axis=0) - part.min(axis=0)
+        varies = spread > ROUNDING * np.abs(part).max(axis=0)
+        centred[rows] = np.where(varies, part - part.mean(axis=0), 0.0)
+    return centred
+
+
+def _offsets(names: Sequence[str], pairs: Sequence[Pair]) -> list[int]:
+    positions = {name: len(names) - 1 - index for index, name in enumerate(names)}
+    return [positions.get(pair.child, len(pairs) - 1 - index) for index, pair in enumerate(pairs)]
