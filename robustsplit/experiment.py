@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from robustsplit import data as datasets
@@ -29,6 +28,7 @@ from robustsplit.findings import Findings
 from robustsplit.io import Journal, Store, exclusive, sweep
 from robustsplit.loading import build_model, load_weights
 from robustsplit.network import Split
+from robustsplit.network.hashing import hash_tensors, kind_of
 from robustsplit.outputs import write_outputs
 from robustsplit.progress import Progress
 from robustsplit.results import Profile, RhoResult
@@ -388,11 +388,7 @@ def fingerprint(thing: DataSplits | nn.Module) -> str:
     else:
         parts = (thing.train, thing.validation, thing.test)
         tensors = [tensor for part in parts for tensor in (part.inputs, part.labels)]
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return hash_tensors((kind_of(tensor), tensor) for tensor in tensors).hexdigest()
 
 
 def _passes(attack: Attack) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from robustsplit.analysis.threat import Threat
 from robustsplit.measurement import Measurement
 from robustsplit.network import Split, unwrap
+from robustsplit.network.hashing import hash_tensors, kind_of
 from robustsplit.results import AccuracyRecord, EpochRecord, Trial
 from robustsplit.training import Recipe, StoreLike
 from robustsplit.training.store import pack_optimizer, unpack_optimizer
@@ -146,8 +146,6 @@ def run_settings(
 
 def _fingerprint(model: nn.Module) -> str:
     """Return 16 hexadecimal digits of a hash over all weights and buffers."""
-    digest = sha256()
-    for name, tensor in unwrap(model).state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
+    state = unwrap(model).state_dict()
+    named = ((f"{name} {kind_of(tensor)}", tensor) for name, tensor in state.items())
+    return hash_tensors(named).hexdigest()[:16]

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
-import torch
 from torch import Tensor, nn
+
+from robustsplit.network.hashing import hash_tensors, kind_of
 
 __all__ = ["Freeze", "FrozenDriftError", "frozen"]
 
@@ -114,14 +115,10 @@ class _StayInEval:
 
 def _digests(tensors: Mapping[str, Tensor]) -> dict[str, bytes]:
     """Return a SHA-256 per tensor, over type, shape and bytes."""
-    digests = {}
-    for name, tensor in tensors.items():
-        digest = sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        if flat.numel():
-            digest.update(flat.view(torch.uint8).numpy().data)
-        digests[name] = digest.digest()
-    return digests
+    return {
+        name: hash_tensors([(f"{kind_of(tensor)} ", tensor)]).digest()
+        for name, tensor in tensors.items()
+    }
 
 
 def _combined(digests: Mapping[str, bytes]) -> str:
