@@ -7,7 +7,6 @@ is pickled.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -200,19 +201,17 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         BlockingIOError: When another process holds it.
     """
+    lock = FileLock(Path(folder) / ".lock", timeout=0)
     try:
-        import fcntl
-    except ImportError:  # not a Unix: no lock, as before
+        lock.acquire()
+    except Timeout:
+        raise BlockingIOError(
+            f"Another process is at work in {folder}. Wait for it, or choose another folder."
+        ) from None
+    try:
         yield
-        return
-    with (Path(folder) / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(
-                f"Another process is at work in {folder}. Wait for it, or choose another folder."
-            ) from None
-        yield
+    finally:
+        lock.release()
 
 
 def sweep(folder: Path) -> None:
@@ -229,14 +228,10 @@ def _header(content: bytes) -> dict[str, str]:
 
 def _checksum(tensors: Mapping[str, Tensor], record: str) -> str:
     """Return the SHA-256 of names, types, shapes and bytes of the tensors, and of the record."""
-    import torch
+    from robustsplit.network.hashing import hash_tensors, kind_of
 
-    digest = hashlib.sha256(record.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    named = ((f"{name} {kind_of(tensors[name])}", tensors[name]) for name in sorted(tensors))
+    return hash_tensors(named, record.encode()).hexdigest()
 
 
 def _strict(content: Any) -> Any:
