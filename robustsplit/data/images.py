@@ -159,7 +159,7 @@ class DataSplits:
                     f"All parts must have the same classes, got {part.classes} and "
                     f"{self.train.classes}."
                 )
-        check_disjoint({name: getattr(self, name) for name in parts})
+        check_disjoint({name: part.inputs for name, part in parts.items()})
 
     @property
     def name(self) -> str:

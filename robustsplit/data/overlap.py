@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from robustsplit.data.images import ImageData
+from torch import Tensor
 
 __all__ = ["check_disjoint"]
 
@@ -29,17 +25,17 @@ NOTABLE = 0.01
 VALUES = 1024
 
 
-def check_disjoint(parts: Mapping[str, ImageData]) -> None:
+def check_disjoint(parts: Mapping[str, Tensor]) -> None:
     """Refuse parts that are copies of each other; warn of parts that share inputs.
 
     Args:
-        parts: The parts by name.
+        parts: The inputs of each part by name, with shape (n, ...).
 
     Raises:
         ValueError: When more than half of a part's different inputs, and ten or more, stand in
             another part.
     """
-    known = {name: _fingerprints(part) for name, part in parts.items()}
+    known = {name: _fingerprints(inputs) for name, inputs in parts.items()}
     for one, other in combinations(known, 2):
         shared = len(known[one] & known[other])
         smaller = min((one, other), key=lambda name: len(known[name]))
@@ -61,9 +57,9 @@ def check_disjoint(parts: Mapping[str, ImageData]) -> None:
         )
 
 
-def _fingerprints(part: ImageData) -> set[bytes]:
+def _fingerprints(inputs: Tensor) -> set[bytes]:
     """Return a digest of each different input; of large ones, of a sample of their values."""
-    rows = part.inputs.flatten(1).numpy()
+    rows = inputs.flatten(1).numpy()
     step = max(1, rows.shape[1] // VALUES)
     some = np.ascontiguousarray(rows[:, ::step])
     sums = rows.sum(axis=1, dtype=np.float64)
