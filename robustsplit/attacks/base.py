@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mitools.messages import unknown
+from robustsplit.attacks.guard import run_guarded
 
 __all__ = ["Attack", "CallableAttack", "Clean", "Norm", "as_attack"]
 
@@ -35,6 +36,8 @@ class Attack(ABC):
     #: Whether the code that runs is somebody else's: the guard then keeps a copy of the
     #: parameters.
     foreign: ClassVar[bool] = False
+    #: Whether it changes inputs at all.
+    perturbs: ClassVar[bool] = True
 
     eps: float | None
     norm: Norm
@@ -67,8 +70,6 @@ class Attack(ABC):
             AttackError: When the attack leaves the ball or the bounds, returns NaN or another
                 shape, or changes the model.
         """
-        from robustsplit.attacks.guard import run_guarded  # it needs this module's class
-
         return run_guarded(self, model, inputs, labels, seed=seed)
 
     @abstractmethod
@@ -132,6 +133,7 @@ class Clean(Attack):
     """No attack: the inputs as they are, checked like any attack's."""
 
     name: ClassVar[str] = "clean"
+    perturbs: ClassVar[bool] = False
 
     bounds: tuple[float, float] = (0.0, 1.0)
     eps: ClassVar[float] = 0.0  # type: ignore[misc]

@@ -15,13 +15,12 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustsplit.attacks.base import Attack, Clean
 from robustsplit.attacks.logits import LogitModel
 from robustsplit.network import unwrap
 
@@ -35,8 +34,29 @@ class AttackError(RuntimeError):
     """An attack broke the rules: left the ball or bounds, returned NaN, changed the model."""
 
 
+class Guarded(Protocol):
+    """What the guard asks of an attack; `robustsplit.attacks.base.Attack` documents each."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def eps(self) -> float | None: ...
+    @property
+    def norm(self) -> str: ...
+    @property
+    def bounds(self) -> tuple[float, float]: ...
+    @property
+    def foreign(self) -> bool: ...
+    @property
+    def perturbs(self) -> bool: ...
+
+    def _perturb(
+        self, model: nn.Module, inputs: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> Tensor: ...
+
+
 def run_guarded(
-    attack: Attack, model: nn.Module, inputs: Tensor, labels: Tensor, *, seed: int = 0
+    attack: Guarded, model: nn.Module, inputs: Tensor, labels: Tensor, *, seed: int = 0
 ) -> Tensor:
     """Run an attack between all checks; `Attack.perturb` documents arguments and errors."""
     if not isinstance(model, nn.Module):
@@ -46,7 +66,7 @@ def run_guarded(
         )
     with torch.inference_mode(False), torch.enable_grad():
         inputs, labels, label_range = _checked_inputs(inputs, labels, attack.bounds)
-        if isinstance(attack, Clean):
+        if not attack.perturbs:
             return inputs.clone()
         # gradients of inputs need no synchronisation between processes, and a compiled model
         # would be compiled anew for each change of mode
@@ -123,7 +143,7 @@ def _out_of_bounds(low: float, high: float, bounds: tuple[float, float]) -> str:
     )
 
 
-def _checked_output(perturbed: Any, inputs: Tensor, attack: Attack) -> Tensor:
+def _checked_output(perturbed: Any, inputs: Tensor, attack: Guarded) -> Tensor:
     """Return the perturbed inputs if they are what an attack may return."""
     label = attack.label
     if not isinstance(perturbed, Tensor):
