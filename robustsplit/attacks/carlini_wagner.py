@@ -28,9 +28,6 @@ INSIDE = 0.999999
 #: How fast c grows while no success bounds it from above; the original code's factor.
 GROWTH = 10.0
 
-#: Adam's constants (Kingma and Ba 2015); written out because the state is per input, not per call.
-BETA1, BETA2, ADAM_EPS = 0.9, 0.999, 1e-8
-
 
 @dataclass(frozen=True)
 class CW(Attack):
@@ -114,17 +111,17 @@ class CW(Attack):
         low, high = self.bounds
         middle, half = (low + high) / 2, (high - low) / 2
         w = ((inputs - middle) / half * INSIDE).atanh()
+        adam = torch.optim.Adam([w], lr=self.learning_rate)  # elementwise: inputs stay apart
         # distances in the objective are from what tanh gives back, so that they start at 0 exactly
         origin = w.tanh() * half + middle
-        mean, square = torch.zeros_like(w), torch.zeros_like(w)
         success = torch.zeros_like(labels, dtype=torch.bool)
-        for step in range(1, self.steps + 1):
+        for _ in range(self.steps):
             w.requires_grad_()
             x = w.tanh() * half + middle
             margin = margins(model(x), labels)
             distance = (x - origin).flatten(1).square().sum(dim=1)
             loss = distance + c * (self.confidence - margin).clamp(min=0)
-            (gradient,) = torch.autograd.grad(loss.sum(), w)
+            (w.grad,) = torch.autograd.grad(loss.sum(), w)
 
             x = x.detach().clamp(low, high)
             fooled = self._succeeds(margin.detach())
@@ -134,10 +131,7 @@ class CW(Attack):
             best_norm = torch.where(closer, norm, best_norm)
             success |= fooled
 
-            mean.lerp_(gradient, 1 - BETA1)
-            square.lerp_(gradient.square(), 1 - BETA2)
-            scale = (square / (1 - BETA2**step)).sqrt_().add_(ADAM_EPS)
-            w = w.detach().addcdiv(mean, scale, value=-self.learning_rate / (1 - BETA1**step))
+            adam.step()
         return best, best_norm, success
 
     def _succeeds(self, margin: Tensor) -> Tensor:
