@@ -291,8 +291,8 @@ def _create(study: Config, folder: Path) -> Experiment:
 def _finish(experiment: Experiment, progress: bool | None) -> None:
     """Run what is left of a study and print its table."""
     from robustsplit.conclusions import TOY
-    from robustsplit.findings import summary_table
     from robustsplit.report import text_table
+    from robustsplit.tables import summary_table
 
     folder = experiment.directory.path
     advice = f"Every finished step is kept: make room, then `robustsplit resume {folder}`."
@@ -349,8 +349,8 @@ def _refuse_taken(out: Path, command: str) -> None:
 
 
 def _print_profile(findings: Findings) -> None:
-    from robustsplit.findings import pair_table
     from robustsplit.report import text_table
+    from robustsplit.tables import pair_table
 
     for profile in findings.profiles.values():
         typer.echo(text_table(pair_table(profile.pairs, findings.unit)))

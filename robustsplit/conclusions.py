@@ -12,14 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mitools import Verdict
 from robustsplit.findings import Findings
 from robustsplit.results import AccuracyRecord, PairRecord, RhoResult
+from robustsplit.units import per_nat
 
 __all__ = ["TOY", "can", "cannot", "question"]
-
-INDEPENDENT = "not distinguishable from independence"
-UNRELIABLE = "dependent, magnitude unreliable"
-USABLE = "magnitude usable"
 
 TOY = (
     "The digits are a toy: 8 x 8 scans, a network of a few thousand weights, about 50 test images "
@@ -67,13 +65,16 @@ def can(findings: Findings) -> list[str]:
     said += [_retrained(result) for result in findings.results]
     pairs = findings.pairs
     counts = Counter(pair.verdict for pair in pairs)
+    usable, unreliable, independent = (
+        counts[verdict] for verdict in (Verdict.USABLE, Verdict.UNRELIABLE, Verdict.INDEPENDENT)
+    )
     said.append(
-        f"Of {len(pairs)} layer pairs, {counts[USABLE]} have a rho whose size can be used, "
-        f"{counts[UNRELIABLE]} certainly depend on each other although the size is not reliable, "
-        f"and {counts[INDEPENDENT]} cannot be told from independent ones."
+        f"Of {len(pairs)} layer pairs, {usable} have a rho whose size can be used, {unreliable} "
+        "certainly depend on each other although the size is not reliable, and "
+        f"{independent} cannot be told from independent ones."
     )
     if len(findings.profiles) > 1:
-        scale = 1 / np.log(2) if findings.unit == "bits" else 1.0
+        scale = per_nat(findings.unit)
         means = [
             f"{np.mean([pair.excess for pair in profile.pairs]) * scale:.2f} ({name})"
             for name, profile in findings.profiles.items()
@@ -94,8 +95,8 @@ def cannot(findings: Findings) -> list[str]:
     """Return what a reader might conclude and must not, the most likely mistakes first."""
     said = [TOY] if findings.toy else []
     pairs = findings.pairs
-    unreliable = [pair for pair in pairs if pair.verdict == UNRELIABLE]
-    independent = [pair for pair in pairs if pair.verdict == INDEPENDENT]
+    unreliable = [pair for pair in pairs if pair.verdict == Verdict.UNRELIABLE]
+    independent = [pair for pair in pairs if pair.verdict == Verdict.INDEPENDENT]
     if unreliable:
         said.append(
             f"How large rho is for {_names(unreliable)}. These layers depend on each other, but "
@@ -166,7 +167,7 @@ def _published(pairs: Sequence[PairRecord], unit: str) -> list[str]:
     known = [pair for pair in pairs if np.isfinite(pair.released) and pair.released > 0]
     if not known:
         return []
-    scale = 1 / np.log(2) if unit == "bits" else 1.0
+    scale = per_nat(unit)
     value = float(np.mean([pair.released for pair in known])) * scale
     null = float(np.mean([pair.released_null for pair in known])) * scale
     return [

@@ -1,7 +1,6 @@
-"""What a run found, in one record without torch: what reports, tables and figures are made of.
+"""What a run found, in one record without torch or figures: all that a report is made of.
 
-`Findings` is what `assessment.json` holds. Tables here are for reading: in bits or nats as asked,
-with the null, the ceiling and the verdict beside every value.
+`Findings` is what `assessment.json` holds.
 """
 
 from __future__ import annotations
@@ -12,19 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from robustsplit.plot import RhoDepthDisplay, Unit
 from robustsplit.results import AccuracyRecord, PairRecord, Profile, RhoResult
+from robustsplit.units import Unit
 
-__all__ = [
-    "Findings",
-    "accuracy_table",
-    "pair_table",
-    "result_table",
-    "summary_table",
-]
+__all__ = ["Findings"]
 
 Scores = Mapping[str, Mapping[str, AccuracyRecord]]
 
@@ -113,94 +103,3 @@ class Findings:
         """Whether "adaptive" or "static"; a profile alone attacks the very network it measures."""
         kinds = {str(result.settings.get("protocol", "adaptive")) for result in self.results}
         return kinds.pop() if len(kinds) == 1 else "adaptive"
-
-    def displays(self) -> list[RhoDepthDisplay]:
-        """Return what the main figure draws: whole networks first, then each cut."""
-        lines = [
-            RhoDepthDisplay.from_profile(profile, label=f"{name} network")
-            for name, profile in self.profiles.items()
-        ]
-        named = [
-            RhoDepthDisplay.from_result(result, label=f"Algorithm 1, f_b = {result.cut}")
-            for result in self.results
-        ]
-        return lines + named
-
-
-def pair_table(pairs: list[PairRecord] | tuple[PairRecord, ...], unit: Unit) -> pd.DataFrame:
-    """Return one row per pair with everything its value must be compared to, in `unit`."""
-    scale = 1 / np.log(2) if unit == "bits" else 1.0
-    return pd.DataFrame(
-        [
-            {
-                "layer pair": f"{pair.parent} → {pair.child}"
-                + ("" if pair.connected else " (parallel branches)"),
-                "rho": pair.rho * scale,
-                "null": pair.null_mean * scale,
-                "excess": pair.excess * scale,
-                "ceiling": pair.ceiling * scale,
-                "p": pair.p_value,
-                "verdict": pair.verdict,
-                "cross-check": pair.cross_check * scale,
-                "published": pair.released * scale,
-                "published, null": pair.released_null * scale,
-            }
-            for pair in pairs
-        ]
-    )
-
-
-def result_table(result: RhoResult, unit: Unit) -> pd.DataFrame:
-    """Return one cut's pairs, with the range of rho over all trials."""
-    scale = 1 / np.log(2) if unit == "bits" else 1.0
-    table = pair_table(result.chosen(), unit)
-    low, high = result.rho("min") * scale, result.rho("max") * scale
-    spread = [f"{a:.2f} to {b:.2f}" for a, b in zip(low, high, strict=True)]
-    table.insert(2, f"over {len(result.trials)} trials", spread)
-    return table
-
-
-def summary_table(findings: Findings) -> pd.DataFrame:
-    """Return the table a run ends in: each cut's pairs, and the three accuracies in percent."""
-    frames = []
-    for result in findings.results:
-        table = pair_table(result.chosen(), findings.unit)
-        table = table[["layer pair", "rho", "null", "excess", "ceiling", "verdict"]]
-        table.insert(0, "f_b", [result.cut] + [""] * (len(table) - 1))
-        for name, record in (
-            ("Acc*", result.acc_star),
-            ("Acc_sr", result.acc_sr),
-            ("Acc~", result.acc_tilde),
-        ):
-            table[name] = [f"{record.percent:.1f}"] + [""] * (len(table) - 1)
-        frames.append(table)
-    return pd.concat(frames, ignore_index=True)
-
-
-def accuracy_table(findings: Findings) -> pd.DataFrame:
-    """Return accuracies with Wilson's 95 % interval, one row per network and kind of input."""
-    rows = []
-
-    def add(network: str, inputs: str, record: AccuracyRecord) -> None:
-        low, high = record.interval
-        rows.append(
-            {
-                "network": network,
-                "inputs": inputs,
-                "accuracy [%]": f"{record.percent:.1f}",
-                "95 % interval": f"{low:.1f} to {high:.1f}",
-                "images": record.n,
-            }
-        )
-
-    for network, kinds in findings.scores.items():
-        for inputs, record in kinds.items():
-            add(network, inputs, record)
-    for result in findings.results:
-        best = result.best_trial
-        add(
-            f"semirobust before retraining (Acc_sr), f_b = {result.cut}", "attacked", result.acc_sr
-        )
-        add(f"semirobust, f_b retrained (Acc~), f_b = {result.cut}", "attacked", best.test)
-        add(f"semirobust, f_b retrained, f_b = {result.cut}", "clean", best.clean)
-    return pd.DataFrame(rows)

@@ -10,11 +10,12 @@ import pandas as pd
 
 from robustsplit.findings import Findings
 from robustsplit.io import write_bytes, write_json, write_text
-from robustsplit.plot import RhoDepthDisplay, Unit, draw_accuracies, draw_depth, render
+from robustsplit.plot import RhoDepthDisplay, draw_accuracies, draw_depth, render
 from robustsplit.records import profiles_frame, rho_frame, write_csv
 from robustsplit.report import Picture, render_report
+from robustsplit.units import Unit
 
-__all__ = ["displays_of_frame", "write_figures", "write_outputs"]
+__all__ = ["displays_of", "displays_of_frame", "write_figures", "write_outputs"]
 
 DEPTH_CAPTION = (
     "Rho of each layer pair against depth. Grey band: what the same method gives when there is no "
@@ -64,7 +65,7 @@ def write_figures(
     x: Literal["depth", "from_output"] = "depth",
 ) -> list[Picture]:
     """Draw the figures into `folder`, and return them for the report."""
-    displays = findings.displays()
+    displays = displays_of(findings)
     title = f"{findings.data}, attack: {findings.attack}"
     if findings.toy:
         title += " (a toy)"
@@ -84,6 +85,19 @@ def write_figures(
             write_bytes(folder / f"{name}.{kind}", files[kind])
         pictures.append(Picture(files["svg"], caption, alt))
     return pictures
+
+
+def displays_of(findings: Findings) -> list[RhoDepthDisplay]:
+    """Return what the main figure draws: whole networks first, then each cut."""
+    lines = [
+        RhoDepthDisplay.from_profile(profile, label=f"{name} network")
+        for name, profile in findings.profiles.items()
+    ]
+    named = [
+        RhoDepthDisplay.from_result(result, label=f"Algorithm 1, f_b = {result.cut}")
+        for result in findings.results
+    ]
+    return lines + named
 
 
 def displays_of_frame(frame: pd.DataFrame) -> list[RhoDepthDisplay]:

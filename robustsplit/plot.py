@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mitools import Verdict
 from mitools.messages import unknown
 from robustsplit.results import PairRecord, Profile, RhoResult, least_of_converged
+from robustsplit.units import UNITS, Unit, per_nat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RhoDepthDisplay", "draw_accuracies", "draw_depth", "render"]
 
-Unit = Literal["bits", "nats"]
 Quantity = Literal["rho", "released"]
 Vector = NDArray[np.float64]
 
@@ -39,7 +40,6 @@ GREY = "#767676"
 TICKS = 16
 #: The tick labels given to axes so far, so that displays which share axes complete each other's.
 NAMED: WeakKeyDictionary[Axes, dict[float, str]] = WeakKeyDictionary()
-INDEPENDENT = "not distinguishable from independence"
 
 
 @dataclass
@@ -144,7 +144,9 @@ class RhoDepthDisplay:
             low=np.array([g["rho_nats"].min() for g in groups]) if trials else low,
             high=np.array([g["rho_nats"].max() for g in groups]) if trials else high,
             **{name: mean(f"{name}_nats") for name in COMPARED if name != "independent"},
-            independent=np.array([bool((g["verdict"] == INDEPENDENT).all()) for g in groups]),
+            independent=np.array(
+                [bool((g["verdict"] == Verdict.INDEPENDENT).all()) for g in groups]
+            ),
             spread=f"range over {n_trials} trials" if trials else "half-sampling interval",
             has_cut="trial" in rows.columns,
         )
@@ -172,7 +174,7 @@ class RhoDepthDisplay:
         """
         for name, value, known in (
             ("quantity", quantity, ("rho", "released")),
-            ("unit", unit, ("bits", "nats")),
+            ("unit", unit, UNITS),
             ("x axis", x, ("depth", "from_output")),
         ):
             if value not in known:
@@ -181,7 +183,7 @@ class RhoDepthDisplay:
             import matplotlib.pyplot as plt
 
             _, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-        scale = 1 / np.log(2) if unit == "bits" else 1.0
+        scale = per_nat(unit)
         order = np.argsort(self.offset if x == "from_output" else -self.offset)
         at = (self.offset if x == "from_output" else -self.offset)[order]
         drawn = sum(line.get_gid() == "rho" for line in ax.lines)
@@ -238,7 +240,7 @@ class RhoDepthDisplay:
 
     def describe(self, unit: Unit = "bits") -> str:
         """Say in words what the figure shows, for readers who cannot see it."""
-        scale = 1 / np.log(2) if unit == "bits" else 1.0
+        scale = per_nat(unit)
         parts = [
             f"{child} {value * scale:.2f} (null {null * scale:.2f})"
             for child, value, null in zip(self.children, self.rho, self.null_mean, strict=True)
@@ -288,7 +290,7 @@ def draw_depth(
         from matplotlib.lines import Line2D
 
         handles.append(Line2D([], [], ls="", marker="o", mfc="white", mec=GREY))
-        labels.append(f"hollow: {INDEPENDENT}")
+        labels.append(f"hollow: {Verdict.INDEPENDENT}")
     if any(display.has_cut for display in displays):
         from matplotlib.lines import Line2D
 
@@ -368,7 +370,7 @@ def _column(profiles: Iterable[Sequence[PairRecord]], name: str) -> Any:
     """Average one column over the trials; a pair is independent when it is so in every trial."""
     profiles = list(profiles)
     if name == "independent":
-        flags = [[pair.verdict == INDEPENDENT for pair in pairs] for pairs in profiles]
+        flags = [[pair.verdict == Verdict.INDEPENDENT for pair in pairs] for pairs in profiles]
         return np.array(flags, dtype=bool).all(axis=0)
     return np.array([[getattr(p, name) for p in pairs] for pairs in profiles], dtype=float).mean(0)
 

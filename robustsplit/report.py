@@ -12,13 +12,9 @@ from typing import Any
 import pandas as pd
 
 from robustsplit import conclusions
-from robustsplit.findings import (
-    Findings,
-    accuracy_table,
-    pair_table,
-    result_table,
-)
+from robustsplit.findings import Findings
 from robustsplit.results import RhoResult
+from robustsplit.tables import accuracy_table, pair_table, result_table
 
 __all__ = ["Picture", "render_report", "text_table"]
 

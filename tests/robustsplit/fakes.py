@@ -1,14 +1,12 @@
 """Results made by hand, for tests of what is done with results."""
 
+from mitools import Verdict
 from robustsplit.results import AccuracyRecord, EpochRecord, PairRecord, Profile, RhoResult, Trial
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "fc1", "fc2")
-INDEPENDENT = "not distinguishable from independence"
-UNRELIABLE = "dependent, magnitude unreliable"
-USABLE = "magnitude usable"
 
 
-def pair(parent, child, offset, rho, *, verdict=UNRELIABLE, released=2.6, **changes):
+def pair(parent, child, offset, rho, *, verdict=str(Verdict.UNRELIABLE), released=2.6, **changes):
     values = {
         "parent": parent,
         "child": child,

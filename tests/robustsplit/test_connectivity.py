@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mitools import CCA, EDGE, KSG, PCA, Reduced, mutual_information
+from mitools import CCA, EDGE, KSG, PCA, Reduced, Verdict, mutual_information
 from robustsplit.analysis import connectivity
 from robustsplit.analysis.layer_rows import within_classes
 from robustsplit.attacks import FGSM
@@ -17,7 +17,6 @@ from robustsplit.data import ImageData
 from robustsplit.network import collect
 from robustsplit.zoo import small_cnn
 
-INDEPENDENT = "not distinguishable from independence"
 QUICK = {"released": False, "n_permutations": 30, "n_halves": 2, "cross_check": None}
 
 
@@ -54,7 +53,7 @@ def test_xor_is_dependent_given_the_label_only():
     labels = (g * h > 0).astype(int)[:, 0]
     row = profile(g, h, labels)
     assert row.rho == pytest.approx(np.log(2), abs=0.08)  # marginally independent
-    assert row.p_value <= 1 / 31 and row.verdict != INDEPENDENT
+    assert row.p_value <= 1 / 31 and row.verdict != Verdict.INDEPENDENT
 
 
 def test_a_class_shift_is_no_dependence_given_the_label():
@@ -62,7 +61,7 @@ def test_a_class_shift_is_no_dependence_given_the_label():
     labels = rng.integers(0, 2, 2000)
     g, h = rng.normal(size=(2, 2000, 1)) + 4 * labels[:, None]  # marginally I = 0.68 nats
     row = profile(g, h, labels)
-    assert abs(row.rho) < 0.06 and row.verdict == INDEPENDENT
+    assert abs(row.rho) < 0.06 and row.verdict == Verdict.INDEPENDENT
 
 
 def test_parts_are_weighted_by_label_frequencies():
@@ -81,7 +80,11 @@ def test_a_one_hot_layer_has_rho_zero():
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 2, 200)
     row = profile(rng.normal(size=(200, 3)), np.eye(2)[labels], labels)
-    assert row.rho == 0.0 and row.verdict == INDEPENDENT and row.parts == {"no": 0.0, "yes": 0.0}
+    assert (
+        row.rho == 0.0
+        and row.verdict == Verdict.INDEPENDENT
+        and row.parts == {"no": 0.0, "yes": 0.0}
+    )
     assert "constant within every class" in row.reasons[0]
 
 
@@ -139,7 +142,7 @@ def test_shuffled_activations_are_not_distinguishable_from_independence():
     inputs = torch.rand(400, 16, generator=torch.Generator().manual_seed(2))
     data = ImageData(inputs, torch.arange(400) % 2)
     row = connectivity(Shuffling(), data, point="pre", batch_size=400, **QUICK).pairs[0]
-    assert row.verdict == INDEPENDENT and abs(row.rho) < 0.15
+    assert row.verdict == Verdict.INDEPENDENT and abs(row.rho) < 0.15
 
 
 def test_inputs_are_perturbed_before_capture():

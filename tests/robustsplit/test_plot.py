@@ -10,9 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from mitools import Verdict
 from robustsplit.plot import RhoDepthDisplay, draw_accuracies, draw_depth, render
 from robustsplit.records import read_rho_csv, rho_frame, write_csv
-from tests.robustsplit.fakes import INDEPENDENT, LAYERS, profile, result
+from tests.robustsplit.fakes import LAYERS, profile, result
 
 
 def artists(ax, gid):
@@ -87,7 +88,7 @@ def test_several_displays_line_up_and_differ_in_colour_and_marker(ax):
 
 
 def test_pairs_that_look_independent_are_hollow(ax):
-    RhoDepthDisplay.from_profile(profile(verdict=INDEPENDENT)).plot(ax)
+    RhoDepthDisplay.from_profile(profile(verdict=Verdict.INDEPENDENT)).plot(ax)
     (hollow,) = artists(ax, "independent")
     assert len(hollow.get_xdata()) == 5
     assert hollow.get_markerfacecolor() == "white"

@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mitools import Verdict
 from robustsplit.conclusions import TOY, can, cannot
-from robustsplit.findings import Findings, accuracy_table, pair_table, summary_table
-from robustsplit.outputs import write_outputs
+from robustsplit.findings import Findings
+from robustsplit.outputs import displays_of, write_outputs
 from robustsplit.plot import RhoDepthDisplay, draw_depth, render
 from robustsplit.report import Picture, cell, render_report, text_table
-from tests.robustsplit.fakes import INDEPENDENT, USABLE, profile, result, score
+from robustsplit.tables import accuracy_table, pair_table, summary_table
+from tests.robustsplit.fakes import profile, result, score
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -67,7 +69,7 @@ def findings():
 
 @pytest.fixture
 def page(findings):
-    svg = render(draw_depth(findings.displays()), "svg")
+    svg = render(draw_depth(displays_of(findings)), "svg")
     return render_report(findings, [Picture(svg, "Rho against depth.", "Line chart: conv2 0.7")])
 
 
@@ -141,10 +143,10 @@ def test_no_converged_trial_is_said(findings):
 
 
 def test_verdicts_decide_the_wording(findings):
-    clear = Findings("mine", profiles={"mine": profile(verdict=USABLE)})
+    clear = Findings("mine", profiles={"mine": profile(verdict=Verdict.USABLE)})
     assert "5 have a rho whose size can be used" in " ".join(can(clear))
     assert not any("How large" in text for text in cannot(clear))
-    blind = Findings("mine", profiles={"mine": profile(verdict=INDEPENDENT)})
+    blind = Findings("mine", profiles={"mine": profile(verdict=Verdict.INDEPENDENT)})
     assert any(text.startswith("Anything from rho for conv1 → conv2") for text in cannot(blind))
 
 
