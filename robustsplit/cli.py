@@ -27,9 +27,9 @@ from robustsplit.options import (
 )
 
 if TYPE_CHECKING:
-    from robustsplit.config import Config
-    from robustsplit.experiment import Experiment
-    from robustsplit.findings import Findings
+    from robustsplit.report.findings import Findings
+    from robustsplit.study.config import Config
+    from robustsplit.study.experiment import Experiment
 
 __all__ = ["app", "main"]
 
@@ -67,7 +67,7 @@ def run(
     progress: Shown = None,
 ) -> None:
     """Run a study: regular and robust training, Algorithm 1 for each cut, figures, report."""
-    from robustsplit.config import load
+    from robustsplit.study.config import load
 
     study = load(config, overrides or ())
     _finish(_create(study, out or Path("runs") / study.name), progress)
@@ -76,7 +76,7 @@ def run(
 @app.command()
 def resume(folder: Folder, progress: Shown = None) -> None:
     """Continue a run that was stopped, or write the outputs of a finished one anew."""
-    from robustsplit.experiment import Experiment
+    from robustsplit.study.experiment import Experiment
 
     _finish(Experiment.open(folder), progress)
 
@@ -90,8 +90,8 @@ def demo(
     """Run the whole of it on scikit-learn's digits, in about two minutes."""
     from importlib.resources import as_file, files
 
-    from robustsplit.config import differences, load
-    from robustsplit.experiment import Experiment
+    from robustsplit.study.config import differences, load
+    from robustsplit.study.experiment import Experiment
 
     with as_file(files("robustsplit") / "demo.toml") as path:
         study = load(path, overrides or ())
@@ -207,7 +207,7 @@ def rho(
     else:
         _print_profile(findings)
     if out is not None:
-        from robustsplit.outputs import write_outputs
+        from robustsplit.report.files import write_outputs
 
         with _told_if_full("The table above is complete: make room, then repeat the command."):
             write_outputs(findings, out)
@@ -225,11 +225,11 @@ def plot(
     """Draw rho against depth again."""
     from dataclasses import replace
 
-    from robustsplit.findings import Findings
     from robustsplit.io import write_bytes
-    from robustsplit.outputs import displays_of_frame, write_figures
-    from robustsplit.plot import draw_depth, render
-    from robustsplit.records import read_rho_csv
+    from robustsplit.report.figures import draw_depth, render
+    from robustsplit.report.files import displays_of_frame, write_figures
+    from robustsplit.report.findings import Findings
+    from robustsplit.report.rho_csv import read_rho_csv
 
     if source.is_dir():
         findings = replace(Findings.load(source / "assessment.json"), unit=unit)  # type: ignore[arg-type]
@@ -251,10 +251,10 @@ def plot(
 @app.command()
 def report(folder: Folder) -> None:
     """Write the report of a finished run again."""
-    from robustsplit.findings import Findings
     from robustsplit.io import write_text
-    from robustsplit.outputs import write_figures
-    from robustsplit.report import render_report
+    from robustsplit.report.files import write_figures
+    from robustsplit.report.findings import Findings
+    from robustsplit.report.html import render_report
 
     findings = Findings.load(folder / "assessment.json")
     pictures = write_figures(findings, folder / "figures", formats=_formats(folder))
@@ -283,16 +283,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _create(study: Config, folder: Path) -> Experiment:
-    from robustsplit.experiment import Experiment
+    from robustsplit.study.experiment import Experiment
 
     return Experiment.create(study, folder)
 
 
 def _finish(experiment: Experiment, progress: bool | None) -> None:
     """Run what is left of a study and print its table."""
-    from robustsplit.conclusions import TOY
-    from robustsplit.report import text_table
-    from robustsplit.tables import summary_table
+    from robustsplit.report.conclusions import TOY
+    from robustsplit.report.html import text_table
+    from robustsplit.report.tables import summary_table
 
     folder = experiment.directory.path
     advice = f"Every finished step is kept: make room, then `robustsplit resume {folder}`."
@@ -335,7 +335,7 @@ def _refuse_taken(out: Path, command: str) -> None:
     there = out / "assessment.json"
     if not there.is_file():
         return
-    from robustsplit.findings import Findings
+    from robustsplit.report.findings import Findings
 
     try:
         made_by = Findings.load(there).command
@@ -349,8 +349,8 @@ def _refuse_taken(out: Path, command: str) -> None:
 
 
 def _print_profile(findings: Findings) -> None:
-    from robustsplit.report import text_table
-    from robustsplit.tables import pair_table
+    from robustsplit.report.html import text_table
+    from robustsplit.report.tables import pair_table
 
     for profile in findings.profiles.values():
         typer.echo(text_table(pair_table(profile.pairs, findings.unit)))
@@ -377,7 +377,7 @@ def _networks(findings: Findings) -> str:
 
 
 def _formats(folder: Path) -> tuple[str, ...]:
-    from robustsplit.config import load
+    from robustsplit.study.config import load
 
     path = folder / "config.toml"
     return load(path).output.formats if path.is_file() else ("png", "svg")

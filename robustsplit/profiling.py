@@ -12,12 +12,12 @@ from tqdm import tqdm
 from robustsplit.analysis import connectivity
 from robustsplit.attacks import attack_from_config
 from robustsplit.attacks.base import Clean
-from robustsplit.config import Config
 from robustsplit.data import ImageData
-from robustsplit.findings import Findings
 from robustsplit.loading import build_model, load_weights
 from robustsplit.measurement import Measurement
-from robustsplit.rundir import environment
+from robustsplit.report.findings import Findings
+from robustsplit.study.config import Config
+from robustsplit.study.rundir import environment
 from robustsplit.training import accuracy
 
 __all__ = ["profile_model"]

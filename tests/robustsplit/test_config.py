@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robustsplit import config
-from robustsplit.config import Config, ConfigError, differences, load, parse
+from robustsplit.study import config
+from robustsplit.study.config import Config, ConfigError, differences, load, parse
 
 STUDY = """
 name = "tiny"
@@ -150,7 +150,7 @@ def test_every_key_stands_in_the_docs_with_its_default():
 
 
 def test_the_demo_is_a_valid_study():
-    demo = load(Path(config.__file__).parent / "demo.toml")
+    demo = load(Path(config.__file__).parents[1] / "demo.toml")
     assert demo.data.source == "digits"
     assert len(demo.split.last) == 2
     assert demo.algorithm1.trials == 3

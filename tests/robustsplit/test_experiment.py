@@ -15,11 +15,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from robustsplit.config import ConfigError, load, parse
-from robustsplit.experiment import Experiment, check, load_data
-from robustsplit.findings import Findings
 from robustsplit.io import Store, strict_json
-from robustsplit.records import read_rho_csv
+from robustsplit.report.findings import Findings
+from robustsplit.report.rho_csv import read_rho_csv
+from robustsplit.study.config import ConfigError, load, parse
+from robustsplit.study.experiment import Experiment, check, load_data
 from tests.robustsplit.tiny import write_study
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +107,7 @@ def test_measuring_does_not_change_the_number_of_threads():
     script = (
         "import numpy as np, torch\n"
         "from mitools import KSG\n"
-        "from robustsplit.threads import fixed_threads\n"
+        "from robustsplit.study.threads import fixed_threads\n"
         "x = np.random.default_rng(0).normal(size=(500, 4))\n"
         "torch.set_num_threads(3)\n"
         "with fixed_threads(1):\n"

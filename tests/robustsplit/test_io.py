@@ -14,7 +14,7 @@ import torch
 
 from robustsplit import io
 from robustsplit.io import Journal, Store, exclusive, sweep, write_json, write_text
-from robustsplit.records import read_rho_csv, rho_frame, write_csv
+from robustsplit.report.rho_csv import read_rho_csv, rho_frame, write_csv
 from robustsplit.results import RhoResult
 from tests.robustsplit.fakes import result
 

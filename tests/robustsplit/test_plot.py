@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mitools import Verdict
-from robustsplit.plot import RhoDepthDisplay, draw_accuracies, draw_depth, render
-from robustsplit.records import read_rho_csv, rho_frame, write_csv
+from robustsplit.report.figures import RhoDepthDisplay, draw_accuracies, draw_depth, render
+from robustsplit.report.rho_csv import read_rho_csv, rho_frame, write_csv
 from tests.robustsplit.fakes import LAYERS, profile, result
 
 

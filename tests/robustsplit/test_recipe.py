@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robustsplit.config import TrainConfig
 from robustsplit.recipe import Recipe
+from robustsplit.study.config import TrainConfig
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step", "one-cycle"])

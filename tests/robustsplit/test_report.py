@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import pytest
 
 from mitools import Verdict
-from robustsplit.conclusions import TOY, can, cannot
-from robustsplit.findings import Findings
-from robustsplit.outputs import displays_of, write_outputs
-from robustsplit.plot import RhoDepthDisplay, draw_depth, render
-from robustsplit.report import Picture, cell, render_report, text_table
-from robustsplit.tables import accuracy_table, pair_table, summary_table
+from robustsplit.report.conclusions import TOY, can, cannot
+from robustsplit.report.figures import RhoDepthDisplay, draw_depth, render
+from robustsplit.report.files import displays_of, write_outputs
+from robustsplit.report.findings import Findings
+from robustsplit.report.html import Picture, cell, render_report, text_table
+from robustsplit.report.tables import accuracy_table, pair_table, summary_table
 from tests.robustsplit.fakes import profile, result, score
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}

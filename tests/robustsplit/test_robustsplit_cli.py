@@ -221,7 +221,7 @@ def test_a_full_disk_comes_after_the_table(capsys, user, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("robustsplit.outputs.write_csv", full)
+    monkeypatch.setattr("robustsplit.report.files.write_csv", full)
     code, out, err = call(
         capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--weights",
         user / "w.safetensors", "--n-permutations", "2", "--out", tmp_path / "o",

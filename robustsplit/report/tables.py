@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from robustsplit.findings import Findings
+from robustsplit.report.findings import Findings
 from robustsplit.results import AccuracyRecord, PairRecord, RhoResult
 from robustsplit.units import Unit, per_nat
 

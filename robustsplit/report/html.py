@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from robustsplit import conclusions
-from robustsplit.findings import Findings
+from robustsplit.report import conclusions
+from robustsplit.report.findings import Findings
+from robustsplit.report.tables import accuracy_table, pair_table, result_table
 from robustsplit.results import RhoResult
-from robustsplit.tables import accuracy_table, pair_table, result_table
 
 __all__ = ["Picture", "render_report", "text_table"]
 
@@ -46,7 +46,7 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = cell
-    source = (files("robustsplit") / "templates" / "report.html.jinja").read_text()
+    source = (files("robustsplit.report") / "templates" / "report.html.jinja").read_text()
     return environment.from_string(source).render(
         f=findings,
         question=conclusions.question(findings),

@@ -1,0 +1,115 @@
+"""From findings to files: rho.csv, profiles.csv, assessment.json, figures and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from robustsplit.io import write_bytes, write_json, write_text
+from robustsplit.report.figures import RhoDepthDisplay, draw_accuracies, draw_depth, render
+from robustsplit.report.findings import Findings
+from robustsplit.report.html import Picture, render_report
+from robustsplit.report.rho_csv import profiles_frame, rho_frame, write_csv
+from robustsplit.units import Unit
+
+__all__ = ["displays_of", "displays_of_frame", "write_figures", "write_outputs"]
+
+DEPTH_CAPTION = (
+    "Rho of each layer pair against depth. Grey band: what the same method gives when there is no "
+    "dependence at all. Dotted: the most it could give with so many images; values near it say "
+    "little. Coloured bands: spread over the trials, or the half-sampling interval of a whole "
+    "network. Right: the estimator of the published code lies on its own null (dashed) wherever "
+    "the two lines of one colour coincide."
+)
+ACCURACY_CAPTION = (
+    "Accuracy under the attack for each cut, with Wilson's 95 % intervals. Bars that overlap are "
+    "differences this many test images cannot show."
+)
+
+
+def write_outputs(
+    findings: Findings,
+    folder: Path,
+    *,
+    formats: Sequence[str] = ("png", "svg"),
+    x: Literal["depth", "from_output"] = "depth",
+) -> None:
+    """Write everything a finished run leaves; the report last, so that it marks the end.
+
+    Args:
+        findings: What was found.
+        folder: Where; files of the same names are replaced, one by one and whole.
+        formats: Of the figures.
+        x: Direction of the depth axis.
+    """
+    folder = Path(folder)
+    if findings.results:
+        write_csv(rho_frame(findings.results), folder / "rho.csv")
+        if findings.profiles:
+            write_csv(profiles_frame(findings.profiles), folder / "profiles.csv")
+    else:
+        write_csv(profiles_frame(findings.profiles), folder / "rho.csv")
+    write_json(folder / "assessment.json", findings.to_dict())
+    pictures = write_figures(findings, folder / "figures", formats=formats, x=x)
+    write_text(folder / "report.html", render_report(findings, pictures))
+
+
+def write_figures(
+    findings: Findings,
+    folder: Path,
+    *,
+    formats: Sequence[str] = ("png", "svg"),
+    x: Literal["depth", "from_output"] = "depth",
+) -> list[Picture]:
+    """Draw the figures into `folder`, and return them for the report."""
+    displays = displays_of(findings)
+    title = f"{findings.data}, attack: {findings.attack}"
+    if findings.toy:
+        title += " (a toy)"
+    depth = draw_depth(displays, unit=findings.unit, x=x, title=title)
+    drawn = {"rho_vs_depth": (depth, DEPTH_CAPTION, _alt(displays, findings.unit))}
+    if findings.results:
+        words = "; ".join(
+            f"f_b = {r.cut}: Acc* {r.acc_star.percent:.1f} %, Acc_sr {r.acc_sr.percent:.1f} %, "
+            f"Acc~ {r.acc_tilde.percent:.1f} %"
+            for r in findings.results
+        )
+        drawn["accuracies"] = (draw_accuracies(findings.results), ACCURACY_CAPTION, words)
+    pictures = []
+    for name, (figure, caption, alt) in drawn.items():
+        files = {kind: render(figure, kind) for kind in dict.fromkeys(["svg", *formats])}
+        for kind in formats:
+            write_bytes(folder / f"{name}.{kind}", files[kind])
+        pictures.append(Picture(files["svg"], caption, alt))
+    return pictures
+
+
+def displays_of(findings: Findings) -> list[RhoDepthDisplay]:
+    """Return what the main figure draws: whole networks first, then each cut."""
+    lines = [
+        RhoDepthDisplay.from_profile(profile, label=f"{name} network")
+        for name, profile in findings.profiles.items()
+    ]
+    named = [
+        RhoDepthDisplay.from_result(result, label=f"Algorithm 1, f_b = {result.cut}")
+        for result in findings.results
+    ]
+    return lines + named
+
+
+def displays_of_frame(frame: pd.DataFrame) -> list[RhoDepthDisplay]:
+    """Return one display for each cut or network in a `rho.csv`."""
+    key = "cut" if "cut" in frame.columns else "network"
+    if key not in frame.columns:
+        return [RhoDepthDisplay.from_frame(frame)]
+    return [
+        RhoDepthDisplay.from_frame(group, label=f"{name}")
+        for name, group in frame.groupby(key, sort=False)
+    ]
+
+
+def _alt(displays: Sequence[RhoDepthDisplay], unit: Unit) -> str:
+    return "Line chart of rho against depth. " + ". ".join(d.describe(unit) for d in displays)
