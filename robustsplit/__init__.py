@@ -6,87 +6,32 @@ paper's Algorithm 1. `robustsplit.attacks`, `robustsplit.network` and `robustspl
 the parts.
 
 Names are loaded when first used: torch takes seconds to import, and the records of a finished
-study can be read without it.
+study can be read without it. They are listed once, in ``__init__.pyi``.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import lazy_loader
 
 from mitools import __version__
 from mitools.messages import require, unknown
 
-if TYPE_CHECKING:
-    from robustsplit.analysis import connectivity, learn_rho
-    from robustsplit.attacks import (
-        CW,
-        FGSM,
-        IFGSM,
-        PGD,
-        Attack,
-        AutoAttack,
-        as_attack,
-        paper_attack,
-    )
-    from robustsplit.data import DataSplits, ImageData, as_image_data, digits
-    from robustsplit.experiment import Experiment
-    from robustsplit.network import Split, capture, list_layers, weight_layers
-    from robustsplit.plot import RhoDepthDisplay
-    from robustsplit.results import PairRecord, Profile, RhoResult, Trial
-    from robustsplit.training import Recipe, accuracy, fit
+_load, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]
 
-__all__ = [
-    "CW",
-    "FGSM",
-    "IFGSM",
-    "PGD",
-    "Attack",
-    "AutoAttack",
-    "DataSplits",
-    "Experiment",
-    "ImageData",
-    "PairRecord",
-    "Profile",
-    "Recipe",
-    "RhoDepthDisplay",
-    "RhoResult",
-    "Split",
-    "Trial",
-    "__version__",
-    "accuracy",
-    "as_attack",
-    "as_image_data",
-    "capture",
-    "connectivity",
-    "digits",
-    "fit",
-    "learn_rho",
-    "list_layers",
-    "paper_attack",
-    "weight_layers",
-]
-
-_HOMES = {
-    "analysis": ("connectivity", "learn_rho"),
-    "attacks": ("CW", "FGSM", "IFGSM", "PGD", "Attack", "AutoAttack", "as_attack", "paper_attack"),
-    "data": ("DataSplits", "ImageData", "as_image_data", "digits"),
-    "experiment": ("Experiment",),
-    "network": ("Split", "capture", "list_layers", "weight_layers"),
-    "plot": ("RhoDepthDisplay",),
-    "results": ("PairRecord", "Profile", "RhoResult", "Trial"),
-    "training": ("Recipe", "accuracy", "fit"),
-}
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
-_WITHOUT_TORCH = {"plot", "results"}
+#: Modules that are there as attributes without being imported.
+_MODULES = ("analysis", "attacks", "data", "experiment", "network", "plot", "results", "training")
+_WITHOUT_TORCH = {"Measurement", "PairRecord", "Profile", "Recipe", "RhoDepthDisplay", "RhoResult"}
+_WITHOUT_TORCH |= {"Trial", "plot", "results"}
 
 
 def __getattr__(name: str) -> Any:
-    home = name if name in _HOMES else _HOME.get(name)
-    if home is None:
+    if name not in (*__all__, *_MODULES):
         raise AttributeError(f"robustsplit: {unknown('attribute', name, __all__)}")
-    if home not in _WITHOUT_TORCH:
+    if name not in _WITHOUT_TORCH:
         require("torch", extra="torch", purpose=f"robustsplit.{name}")
-    module = import_module(f"robustsplit.{home}")
-    return module if name == home else getattr(module, name)
+    return import_module(f"robustsplit.{name}") if name in _MODULES else _load(name)
 
 
 def __dir__() -> list[str]:

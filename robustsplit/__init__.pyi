@@ -1,0 +1,30 @@
+__version__: str
+
+from .analysis import connectivity as connectivity
+from .analysis import learn_rho as learn_rho
+from .attacks import CW as CW
+from .attacks import FGSM as FGSM
+from .attacks import IFGSM as IFGSM
+from .attacks import PGD as PGD
+from .attacks import Attack as Attack
+from .attacks import AutoAttack as AutoAttack
+from .attacks import as_attack as as_attack
+from .attacks import paper_attack as paper_attack
+from .data import DataSplits as DataSplits
+from .data import ImageData as ImageData
+from .data import as_image_data as as_image_data
+from .data import digits as digits
+from .measurement import Measurement as Measurement
+from .network import Split as Split
+from .network import capture as capture
+from .network import list_layers as list_layers
+from .network import weight_layers as weight_layers
+from .recipe import Recipe as Recipe
+from .report.figures import RhoDepthDisplay as RhoDepthDisplay
+from .results import PairRecord as PairRecord
+from .results import Profile as Profile
+from .results import RhoResult as RhoResult
+from .results import Trial as Trial
+from .study.experiment import Experiment as Experiment
+from .training import accuracy as accuracy
+from .training import fit as fit
