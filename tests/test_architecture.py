@@ -30,6 +30,9 @@ ORDER = (
     {"cli"},
 )
 
+#: Packages whose tests stand in the same tree, a file for each module.
+MIRRORED = ("robustsplit",)
+
 #: Circles still there, each as the set of its modules. Empty this, and keep it empty.
 CIRCLES: list[set[str]] = [
     {"mitools.counts", "mitools.estimators.edge"},
@@ -160,6 +163,23 @@ def test_findings_know_nothing_of_figures():
         todo = set().union(*(arrows[name] for name in todo)) - reached
     assert "robustsplit.report.figures" not in reached
     assert not any(name.startswith("robustsplit.network") for name in reached)
+
+
+@pytest.mark.parametrize("package", MIRRORED)
+def test_every_module_has_a_test_file_of_its_name(package):
+    modules = [
+        path.relative_to(ROOT)
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py" and (path.stem not in FACES or path.parent.name != package)
+    ]
+    assert len(modules) > 20
+    expected = [Path("tests") / path.parent / f"test_{path.name}" for path in modules]
+    assert [str(path) for path in expected if not (ROOT / path).is_file()] == []
+
+
+def test_no_test_edits_the_path_it_imports_from():
+    for path in (ROOT / "tests" / "robustsplit").rglob("*.py"):
+        assert "sys.path." not in path.read_text(), path
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

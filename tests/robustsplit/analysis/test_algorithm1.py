@@ -10,53 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from mitools import KSG, PCA, Reduced
 from robustsplit.analysis import learn_rho
 from robustsplit.attacks import FGSM, PGD
 from robustsplit.data import DataSplits, ImageData
 from robustsplit.network import Split
-from robustsplit.training import MemoryStore, Recipe, fit
-
-ATTACK = PGD(eps=0.1, step_size=0.05, steps=3)
-QUICK = {"released": False, "n_permutations": 20, "n_halves": 2, "cross_check": None}
-ESTIMATOR = Reduced(KSG(k=3), PCA(2))
-RECIPE = Recipe(batch_size=32, lr=0.05, schedule="constant")
-
-
-def network(seed: int = 0) -> nn.Sequential:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Linear(6, 12),
-            nn.BatchNorm1d(12),
-            nn.ReLU(),
-            nn.Linear(12, 8),
-            nn.Dropout(0.1),
-            nn.ReLU(),
-            nn.Linear(8, 2),
-        )
-
-
-def part(n: int, seed: int) -> ImageData:
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(n) % 2
-    centres = torch.tensor([[0.35] * 6, [0.65] * 6])
-    inputs = centres[labels] + 0.12 * torch.randn(n, 6, generator=generator)
-    return ImageData(inputs.clamp(0, 1), labels, ("low", "high"), "blobs")
-
-
-@pytest.fixture(scope="module")
-def blobs() -> DataSplits:
-    return DataSplits(part(128, 1), part(60, 2), part(60, 3))
-
-
-@pytest.fixture(scope="module")
-def nets(blobs: DataSplits) -> tuple[nn.Module, nn.Module]:
-    regular = network()
-    fit(regular, blobs.train, recipe=Recipe(epochs=3, batch_size=32, lr=0.05))
-    robust = copy.deepcopy(regular)
-    fit(robust, blobs.train, recipe=Recipe(epochs=3, batch_size=32, lr=0.05), attack=ATTACK)
-    return regular, robust
+from robustsplit.training import MemoryStore, Recipe
+from tests.robustsplit.blobs import ATTACK, ESTIMATOR, QUICK, RECIPE, network
 
 
 def learn(nets, blobs, **changes):

@@ -9,12 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mitools import CCA, EDGE, KSG, PCA, Reduced, Verdict, mutual_information
+from mitools import CCA, KSG, PCA, Reduced, Verdict
 from robustsplit.analysis import connectivity
-from robustsplit.analysis.layer_rows import within_classes
 from robustsplit.attacks import FGSM
 from robustsplit.data import ImageData
-from robustsplit.network import collect
 from robustsplit.zoo import small_cnn
 
 QUICK = {"released": False, "n_permutations": 30, "n_halves": 2, "cross_check": None}
@@ -96,14 +94,6 @@ def test_a_layer_dead_in_one_class_still_gets_a_number():
     assert np.isfinite(row.rho) and row.parts["yes"] > 0.5 and abs(row.parts["no"]) < 0.2
 
 
-def test_rounding_is_no_variation():
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    rows = np.float32([[1, 5], [1 + 1e-7, 6], [1 - 1e-7, 7], [3, 5], [3, 6], [3, 9]])
-    centred = within_classes(rows, labels)
-    assert not centred[:, 0].any()
-    assert np.allclose(centred[:3, 1], [-1, 0, 1]) and np.allclose(centred[3:].sum(axis=0), 0)
-
-
 def images(n: int = 400, classes: int = 4) -> ImageData:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand(n, 1, 8, 8, generator=generator)
@@ -159,20 +149,6 @@ def test_inputs_are_perturbed_before_capture():
     assert (clean.settings["inputs"], attacked.settings["inputs"]) == ("clean", "adversarial")
 
 
-def test_the_reduction_is_fitted_once_per_layer(monkeypatch):
-    calls = []
-    original = PCA._reduce
-
-    def counted(self, x):
-        calls.append(x.shape)
-        return original(self, x)
-
-    monkeypatch.setattr(PCA, "_reduce", counted)
-    options = {**QUICK, "estimator": Reduced(KSG(k=3), PCA(2))}
-    connectivity(small_cnn(classes=4, width=4), images(), ["conv5", "fc1", "fc2"], **options)
-    assert len(calls) == 3
-
-
 def test_the_interval_is_that_of_the_estimate():
     """One layer is a function of the other: an interval of I would have no upper end."""
     rng = np.random.default_rng(0)
@@ -192,53 +168,6 @@ def test_canonical_directions_see_both_layers_within_each_class():
     assert found.rho > 1 > 0.2 > alone.rho
 
 
-def test_above_the_memory_budget_layers_are_sketched_and_it_says_so():
-    found = connectivity(small_cnn(classes=4, width=4), images(), memory=1000, **QUICK)
-    assert "projected to 32 random directions" in found.settings["notes"][0]
-    assert found["conv2"].parent_dim == 4 * 64 and np.isnan(found["conv2"].released)
-    assert all(p.rho > 0.1 for p in found.pairs)
-
-
-def test_small_classes_are_named_or_dropped():
-    labels = torch.cat([torch.zeros(50), torch.ones(50), torch.full((2,), 2)]).long()
-    data = ImageData(torch.rand(102, 1, 8, 8), labels, ("a", "b", "rare"))
-    model = small_cnn(classes=3, width=4)
-    with pytest.raises(ValueError, match=r"at least \d+ inputs in each class.*'rare' \(2\)"):
-        connectivity(model, data, ["fc1", "fc2"], **QUICK)
-    found = connectivity(model, data, ["fc1", "fc2"], small_classes="drop", **QUICK)
-    assert found.pairs[0].n_samples == 100 and "were dropped: 'rare' (2)" in str(found.settings)
-
-
-def test_at_most_so_many_per_class_and_one_layer_is_too_few():
-    model = small_cnn(classes=4, width=4)
-    found = connectivity(model, images(), ["fc1", "fc2"], max_per_class=40, **QUICK)
-    assert found.settings["samples_per_label"] == {"0": 40, "1": 40, "2": 40, "3": 40}
-    with pytest.raises(ValueError, match="two layers"):
-        connectivity(model, images(), ["fc2"], **QUICK)
-    with pytest.raises(ValueError, match="fc1"):
-        connectivity(model, images(), ["fc9", "fc2"], **QUICK)
-
-
-def test_the_published_call_is_the_public_one_and_needs_twenty_a_class():
-    model, data = small_cnn(classes=2, width=4), images(60, 2)
-    found = connectivity(model, data, ["fc1", "fc2"], point="pre", **{**QUICK, "released": True})
-    rows = collect(model, data.inputs, ["fc1", "fc2"], point="pre").numpy()
-    expected = mutual_information(
-        rows["fc1"], rows["fc2"], given=data.labels, estimator=EDGE.semirobust()
-    )
-    assert found.pairs[0].released == pytest.approx(expected.value, abs=1e-12)
-    few = connectivity(model, images(30, 2), ["fc1", "fc2"], **{**QUICK, "released": True})
-    assert np.isnan(few.pairs[0].released) and "needs 20 inputs" in few.settings["notes"][0]
-
-
-def test_activations_that_are_not_finite_are_an_error():
-    model = small_cnn(classes=4, width=4)
-    with torch.no_grad():
-        model.fc1.weight[0, 0] = float("nan")
-    with pytest.raises(ValueError, match="Layer 'fc1' is NaN or infinite for 80 of 80"):
-        connectivity(model, images(80), ["conv5", "fc1"], **QUICK)
-
-
 def test_loaders_double_precision_and_mixed_modes():
     model, data = small_cnn(classes=4, width=4).double(), images(80)
     model.conv1.eval()
@@ -256,11 +185,3 @@ def test_loaders_double_precision_and_mixed_modes():
 def test_labels_outside_the_logits_are_named_before_the_attack():
     with pytest.raises(ValueError, match="Got label 3, but the model has 2 classes"):
         connectivity(small_cnn(classes=2, width=4), images(80), attack=FGSM(eps=0.1), **QUICK)
-
-
-def test_one_class_is_noted():
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
-    data = (torch.rand(40, 4), torch.zeros(40, dtype=torch.long))
-    profile = connectivity(model, data, cross_check=None, n_permutations=5, released=False)
-    assert any("of one class" in note for note in profile.settings["notes"])

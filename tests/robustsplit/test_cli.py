@@ -9,32 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from robustsplit import cli
 from robustsplit.cli import main
-from robustsplit.loading import build_model, load_factory, load_weights
-from tests.robustsplit.tiny import images, write_study
+from tests.robustsplit.tiny import images
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def user(tmp_path_factory):
-    """A folder with a network, its weights in several forms, and test images."""
-    folder = tmp_path_factory.mktemp("user")
-    write_study(folder)
-    model = build_model(f"{folder}/nets.py:tiny", seed=1)
-    state = model.state_dict()
-    save_file(state, folder / "w.safetensors")
-    torch.save(state, folder / "w.pt")
-    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3},
-               folder / "wrapped.pt")  # fmt: skip
-    torch.save(model, folder / "whole.pt")
-    x, y = images()
-    np.savez(folder / "test.npz", x=x[:150], y=y[:150])
-    return folder
 
 
 def call(capsys, *arguments):
@@ -257,13 +237,6 @@ def test_images_of_another_shape_are_named(capsys, user, tmp_path):
     assert "The model does not take inputs of 1 x 8 x 16" in err
 
 
-@pytest.mark.parametrize("content", [b"hello, no weights", b"\x80\x02garbage", b""])
-def test_garbage_is_no_file_of_weights(content, user, tmp_path):
-    (tmp_path / "w.pt").write_bytes(content)
-    with pytest.raises(ValueError, match="damaged or no file of weights"):
-        load_weights(build_model(f"{user}/nets.py:tiny"), tmp_path / "w.pt")
-
-
 def test_help_is_quick_and_imports_nothing_heavy():
     script = (
         "import sys; from robustsplit.cli import main\n"
@@ -275,33 +248,6 @@ def test_help_is_quick_and_imports_nothing_heavy():
     )
     assert "resume" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_factories_are_seeded_and_leave_the_generator_alone(user):
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    one, two, other = (build_model(f"{user}/nets.py:tiny", seed=seed) for seed in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(one[1].weight, two[1].weight)
-    assert not torch.equal(one[1].weight, other[1].weight)
-    path = list(sys.path)
-    load_factory(f"{user}/nets.py:tiny")
-    assert sys.path == path
-
-
-def test_weights_that_do_not_fit_are_explained(user, tmp_path):
-    model = build_model(f"{user}/nets.py:tiny")
-    state = model.state_dict()
-    renamed = {("1.wieght" if key == "1.weight" else key): value for key, value in state.items()}
-    save_file(renamed, tmp_path / "renamed.safetensors")
-    with pytest.raises(ValueError, match=r"1 .* missing and 1 are unexpected.*mean '1\.weight'"):
-        load_weights(model, tmp_path / "renamed.safetensors")
-    other = build_model(f"{user}/nets.py:tiny", {"width": 7})
-    with pytest.raises(ValueError, match=r"'1\.weight' has shape \(6, 64\) .* \(7, 64\)"):
-        load_weights(other, user / "w.safetensors")
-    (tmp_path / "cut.safetensors").write_bytes((user / "w.safetensors").read_bytes()[:-9])
-    with pytest.raises(ValueError, match="damaged or no safetensors"):
-        load_weights(model, tmp_path / "cut.safetensors")
 
 
 @pytest.mark.parametrize("name", ["torch", "safetensors.torch", "PIL"])

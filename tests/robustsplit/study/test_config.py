@@ -139,7 +139,7 @@ def test_every_key_says_what_it_means():
 
 
 def test_every_key_stands_in_the_docs_with_its_default():
-    page = (Path(__file__).parents[2] / "docs" / "robustsplit.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "robustsplit.md").read_text()
     training = {item.name for item in fields(config.TrainConfig)}
     for name, default, _ in walk(Config()):
         section, _, key = name.partition(".")

@@ -1,7 +1,6 @@
 """Cutting a network in two: who belongs where, what is frozen, and what the cut cannot promise."""
 
 import copy
-import pickle
 from functools import cache
 
 import pytest
@@ -11,9 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models import VisionTransformer
 
-from robustsplit.network import FrozenDriftError, Split, weight_layers
+from robustsplit.network import Split, weight_layers
 
 IMAGES = torch.rand(2, 3, 64, 64)
+
 ROWS = torch.randn(8, 4)
 
 
@@ -50,16 +50,6 @@ class Skip(nn.Module):
     def forward(self, x):
         h = torch.tanh(self.stem(x))
         return self.head(h + self.two(torch.relu(self.one(h))))
-
-
-class Tied(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.middle, self.last = (nn.Linear(4, 4) for _ in range(3))
-        self.last.weight = self.first.weight
-
-    def forward(self, x):
-        return self.last(self.middle(self.first(x)))
 
 
 def train(model, parameters, steps=3, rows=ROWS):
@@ -176,240 +166,6 @@ class TestErrors:
         model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3), nn.Softmax(1))
         with pytest.raises(ValueError, match="leaves f_b empty"):
             Split(model, ROWS, "2")
-
-
-class TestCheck:
-    def test_a_plain_chain_is_clean(self):
-        split = Split(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), ROWS, last=1)
-        assert split.clean
-        assert split.check() == []
-
-    @pytest.mark.parametrize(("at", "clean"), [("one", True), ("two", False), ("head", True)])
-    def test_residual_blocks(self, at, clean):
-        split = Split(Skip(), ROWS, at)
-        assert split.clean is clean
-        assert any("inside a residual block" in text for text in split.check()) is not clean
-
-    def test_a_clean_cut_nearby_is_named(self):
-        split = Split(network("resnet18"), IMAGES, last=4)
-        assert split.f_b[0] == "layer4.0.conv2"
-        assert "A cut at 'layer4.0' is clean." in split.check()[0]
-        assert Split(split.model, IMAGES, "layer4.0").clean
-
-    def test_the_verdict_agrees_with_a_patched_run(self):
-        """Independent of autograd: exchange the tensor at the cut, and see if inputs still act."""
-        for model, cuts in ((Skip(), ("one", "two", "head")), (net(), ("4", "7", "9"))):
-            model.eval()
-            for at in cuts:
-                split = Split(model, ROWS, at)
-                hidden = split.run_f_a(ROWS)
-
-                def exchange(module, args, hidden=hidden):
-                    args[0].data.copy_(hidden)  # for all who hold the tensor
-
-                with torch.no_grad(), model.get_submodule(at).register_forward_pre_hook(exchange):
-                    patched = model(torch.randn(8, 4))
-                assert torch.allclose(patched, model(ROWS), atol=1e-6) is split.clean, at
-
-    def test_parts_of_one_tensor_are_told_apart(self):
-        class Halves(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.stem, self.left, self.head = nn.Linear(4, 8), nn.Linear(4, 4), nn.Linear(4, 2)
-
-            def forward(self, x):
-                left, right = self.stem(x).chunk(2, 1)
-                return self.head(self.left(left) * right)
-
-        assert not Split(Halves(), ROWS, "left").clean
-
-    def test_shared_parameters(self):
-        split = Split(Tied(), ROWS, "middle")
-        assert any("first.weight = last.weight is used on both" in t for t in split.check())
-        assert {"first.weight", "last.weight"} <= set(split.f_a_tensors)
-        assert [p.shape for p in split.trainable()] == [(4, 4), (4,), (4,)]
-
-    def test_modules_that_run_on_both_sides(self):
-        class Reused(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.inner, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
-
-            def forward(self, x):
-                return self.head(self.inner(torch.relu(self.inner(x))))
-
-        split = Split(Reused(), ROWS, "inner:2")
-        assert (split.f_a, split.f_b) == (("inner",), ("inner:2", "head"))
-        assert set(split.f_b_tensors) == {"head.weight", "head.bias"}
-        assert any("'inner' of f_a run again after the cut" in text for text in split.check())
-
-    def test_what_train_mode_would_change(self):
-        model = net()
-        nn.utils.parametrizations.spectral_norm(model[4])
-        split = Split(model, ROWS, "7")
-        texts = " ".join(split.notes)
-        assert "2 normalisation layers with running statistics" in texts
-        assert "1 dropout layer" in texts
-        assert "spectral normalisation" in texts
-        assert not any("normalisation" in text for text in split.check())  # no reason to worry
-
-    def test_uncalled_modules(self):
-        model = Skip()
-        model.spare = nn.Linear(3, 3)
-        split = Split(model, ROWS, "head")
-        assert any("'spare'" in text for text in split.check())
-        assert "spare.weight" in split.f_b_tensors
-
-    def test_auxiliary_heads_stay_with_f_b(self):
-        model = network("googlenet", init_weights=False)
-        split = Split(model, IMAGES, "inception4a")
-        assert "aux1.conv.bn.running_mean" in split.f_b_tensors
-        assert "aux1.fc1.weight" in split.f_b_tensors
-
-    def test_noise_outside_of_modules(self):
-        class Functional(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
-
-            def forward(self, x):
-                return self.b(F.dropout(self.a(x), 0.5, self.training))
-
-        texts = Split(Functional(), ROWS, "b").check()
-        assert any("differs in train mode" in text for text in texts)
-        assert not any("differs in train mode" in text for text in Split(net(), ROWS, "7").check())
-
-
-class TestFrozen:
-    def test_requires_grad_alone_drifts(self):
-        """Negative control: the usual way of freezing moves batch norm's statistics."""
-        model = net()
-        split, before = Split(model, ROWS, "7"), state(model)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in split.f_b_tensors)
-        train(model, split.trainable())
-        assert {"1.running_mean", "1.running_var", "5.running_mean"} <= changed(before, model)
-
-    def test_f_a_stays_to_the_bit_and_f_b_learns(self):
-        model = net()
-        split, before = Split(model, ROWS, "7"), state(model)
-        with split.frozen() as freeze:
-            for _ in range(2):
-                train(model, split.trainable())  # calls model.train()
-                assert freeze.check() == freeze.fingerprint
-                assert not any(model[i].training for i in range(7))
-                assert model[8].training
-        assert changed(before, model) == set(split.f_b_tensors)
-        assert len(freeze.fingerprint) == 64
-        assert repr(freeze).startswith("Freeze(14 tensors, fingerprint=")
-
-    def test_everything_is_given_back(self):
-        model = net().train()
-        model[1].eval()
-        model[0].bias.requires_grad_(False)
-        model(ROWS).sum().backward()
-        flags = [module.training for module in model.modules()]
-        needs = [parameter.requires_grad for parameter in model.parameters()]
-        gradient = model[0].weight.grad.clone()
-        with pytest.raises(ZeroDivisionError), Split(model, ROWS, "7").frozen():
-            assert model[0].weight.grad is None
-            assert not model[0].weight.requires_grad
-            raise ZeroDivisionError
-        assert [module.training for module in model.modules()] == flags
-        assert [parameter.requires_grad for parameter in model.parameters()] == needs
-        assert torch.equal(model[0].weight.grad, gradient)
-        model.train()
-        assert all(module.training for module in model.modules())
-
-    def test_input_gradients_flow_through_f_a(self):
-        model = net()
-        split, x = Split(model, ROWS, "7"), ROWS.clone().requires_grad_()
-        with split.frozen():
-            model.eval()
-            (inside,) = torch.autograd.grad(model(x).sum(), x)
-        (outside,) = torch.autograd.grad(model.eval()(x).sum(), x)
-        assert inside.abs().sum() > 0
-        assert torch.equal(inside, outside)
-
-    def test_drift_is_named(self):
-        model = net()
-        with Split(model, ROWS, "7").frozen() as freeze:
-            with torch.no_grad():
-                model[0].weight[0, 0] += 1e-6
-                model[5].num_batches_tracked += 1
-            with pytest.raises(FrozenDriftError, match=r"2 of 14 .* 0.weight, 5.num_batches"):
-                freeze.check()
-
-    def test_a_flag_set_by_hand_is_noticed(self):
-        model = net()
-        with Split(model, ROWS, "7").frozen() as freeze:
-            model[1].training = True
-            with pytest.raises(FrozenDriftError, match="1 frozen modules are in train mode: 1"):
-                freeze.check()
-
-    def test_stale_momentum_cannot_move_f_a(self):
-        """An optimizer over all parameters, with history, still leaves f_a where it is."""
-        model = net()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
-        model(ROWS).square().sum().backward()
-        optimizer.step()
-        with Split(model, ROWS, "7").frozen() as freeze:
-            model(ROWS).square().sum().backward()
-            optimizer.step()
-            freeze.check()
-
-    def test_fingerprints_follow_the_content(self):
-        model = net()
-        split = Split(model, ROWS, "7")
-        with split.frozen() as one:
-            pass
-        with torch.no_grad():
-            model[9].weight += 1  # f_b
-        with split.frozen() as two:
-            pass
-        assert one.fingerprint == two.fingerprint
-        with torch.no_grad():
-            model[0].weight += 1
-        with split.frozen() as three:
-            pass
-        assert one.fingerprint != three.fingerprint
-
-    def test_models_can_be_copied_and_pickled_meanwhile(self):
-        model = net()
-        with Split(model, ROWS, "7").frozen():
-            for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-                twin.train()
-                assert not twin[1].training
-                assert model[8].training
-
-    def test_compiled_models_stay_frozen(self):
-        model = net()
-        compiled = torch.compile(model, backend="eager")
-        compiled.train()
-        compiled(ROWS)  # compiled in train mode before freezing
-        split = Split(compiled, ROWS, "7")
-        with split.frozen() as freeze:
-            train(compiled, split.trainable(), steps=2)
-            freeze.check()
-
-    def test_data_parallel(self):
-        model = net()
-        split = Split(nn.DataParallel(model), ROWS, "7")
-        assert split.model is model
-        with split.frozen() as freeze:
-            train(nn.DataParallel(model), split.trainable())
-            freeze.check()
-
-    def test_nested(self):
-        model = net().train()
-        split = Split(model, ROWS, "7")
-        with split.frozen():
-            with split.frozen():
-                pass
-            model.train()
-            assert not model[1].training
-        model.train()
-        assert model[1].training
 
 
 class TestStates:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +19,8 @@ from robustsplit.report.findings import Findings
 from robustsplit.report.rho_csv import read_rho_csv
 from robustsplit.study.config import ConfigError, load, parse
 from robustsplit.study.experiment import Experiment, check, load_data
-from tests.robustsplit.tiny import write_study
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return write_study(tmp_path_factory.mktemp("study"))
-
-
-@pytest.fixture(scope="module")
-def finished(study):
-    """An undisturbed run and its findings."""
-    experiment = Experiment.create(load(study), study.parent / "finished")
-    return experiment.directory.path, experiment.run()
+ROOT = Path(__file__).parents[3]
 
 
 def test_everything_a_run_leaves_is_there(finished):
@@ -80,45 +66,11 @@ def test_metrics_have_a_line_per_epoch(finished):
     assert all(0 <= line["validation_percent"] <= 100 for line in lines)
 
 
-def test_environment_says_what_numbers_depend_on(finished):
-    table = json.loads((finished[0] / "environment.json").read_text())
-    assert table["threads"] == 1
-    assert table["versions"]["torch"].startswith(torch.__version__.split("+")[0])
-    assert len(table["data"]) == len(table["network"]) == 64
-    assert load(finished[0] / "config.toml").threads == 1
-
-
 def test_findings_come_back_from_the_folder(finished):
     folder, findings = finished
     again = Findings.load(folder / "assessment.json")
     assert strict_json(again.to_dict()) == strict_json(findings.to_dict())  # NaN is not NaN
     assert again.scores == findings.scores
-
-
-def test_threads_are_fixed_for_the_run_and_restored(study, tmp_path):
-    config = replace(load(study), threads=0)
-    experiment = Experiment.create(config, tmp_path / "run")
-    assert experiment.directory.config.threads == os.cpu_count()
-    assert load(tmp_path / "run" / "config.toml").threads == os.cpu_count()
-
-
-def test_measuring_does_not_change_the_number_of_threads():
-    """Numba's pool sets OpenMP's number of threads for torch too, unless it was there before."""
-    script = (
-        "import numpy as np, torch\n"
-        "from mitools import KSG\n"
-        "from robustsplit.study.threads import fixed_threads\n"
-        "x = np.random.default_rng(0).normal(size=(500, 4))\n"
-        "torch.set_num_threads(3)\n"
-        "with fixed_threads(1):\n"
-        "    KSG().estimate(x, x + 1e-3)\n"
-        "    print(torch.get_num_threads())\n"
-        "print(torch.get_num_threads())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.split() == ["1", "3"]
 
 
 def test_a_finished_run_resumed_writes_the_same_rho(finished):
@@ -128,38 +80,6 @@ def test_a_finished_run_resumed_writes_the_same_rho(finished):
     Experiment.open(folder).run()
     assert (folder / "rho.csv").read_bytes() == before
     assert torch.get_num_threads() == threads
-
-
-def within(folder, *command):
-    return subprocess.run(
-        [sys.executable, "-m", "robustsplit.cli", *command],
-        cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-
-
-def test_a_run_is_resumed_from_another_folder(tmp_path):
-    """Its settings hold paths relative to the folder it was started from."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir()
-    there.mkdir()
-    write_study(here)
-    text = (here / "study.toml").read_text().replace(f"{here}/", "")
-    assert str(here) not in text
-    (here / "study.toml").write_text(text)
-    quick = ["--set", "algorithm1.trials=1", "--set", "split.last=[1]", "--set", "mi.networks=[]"]
-    started = within(here, "run", "study.toml", "--out", "run", *quick)
-    assert started.returncode == 0, started.stderr
-    before = (here / "run" / "rho.csv").read_bytes()
-    (here / "run" / "rho.csv").unlink()
-    resumed = within(there, "resume", "../here/run")
-    assert resumed.returncode == 0, resumed.stderr
-    assert (here / "run" / "rho.csv").read_bytes() == before
-    assert not list(there.iterdir())
 
 
 @pytest.mark.parametrize("at_save", [2, 9])
@@ -202,34 +122,6 @@ def test_a_damaged_checkpoint_is_done_again_with_a_warning(study, finished, tmp_
     assert (folder / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
 
 
-def test_a_start_that_was_refused_leaves_its_folder_free(study, tmp_path):
-    wrong = load(study, ["data.source=npz", "data.path=nowhere.npz"])
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
-        Experiment.create(wrong, tmp_path / "run").run()
-    again = Experiment.create(load(study), tmp_path / "run")
-    assert load(tmp_path / "run" / "config.toml") == again.directory.config
-
-
-def test_another_configuration_is_refused_and_nothing_is_touched(study, finished):
-    folder, _ = finished
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(FileExistsError, match=r"another configuration .* seed: 0 -> 5"):
-        Experiment.create(load(study, ["seed=5"]), folder)
-    with pytest.raises(FileExistsError, match=r"very configuration \(finished\).*split resume"):
-        Experiment.create(load(study), folder)
-    assert before == {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
-
-
-def test_other_folders_are_refused(study, tmp_path):
-    (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(FileExistsError, match="no run directory"):
-        Experiment.create(load(study), tmp_path)
-    with pytest.raises(FileExistsError, match="is a file"):
-        Experiment.create(load(study), tmp_path / "thesis.tex")
-    with pytest.raises(FileNotFoundError, match=r"no config\.toml"):
-        Experiment.open(tmp_path)
-
-
 def test_changed_data_or_network_cannot_be_resumed(study, finished):
     nets, data = study.parent / "nets.py", study.parent / "images.npz"
     text, content = nets.read_text(), data.read_bytes()
@@ -246,19 +138,6 @@ def test_changed_data_or_network_cannot_be_resumed(study, finished):
     finally:
         nets.write_text(text)
         data.write_bytes(content)
-
-
-def test_changed_versions_are_said_in_the_report(study, finished, tmp_path):
-    import shutil
-
-    folder = tmp_path / "run"
-    shutil.copytree(finished[0], folder)
-    table = json.loads((folder / "environment.json").read_text())
-    table["versions"]["numpy"] = "0.1"
-    (folder / "environment.json").write_text(json.dumps(table))
-    findings = Experiment.open(folder).run()
-    assert "numpy was 0.1" in findings.warnings[0]
-    assert "numpy was 0.1" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""The bar: stages of known cost, never backwards, never beyond a stage's end."""
+
+import pytest
+
+from robustsplit.study.progress import Progress
+
+COSTS = {"train": 10.0, "measure": 30.0}
+
+
+@pytest.fixture
+def bar():
+    with Progress(COSTS, shown=False) as progress:
+        yield progress
+
+
+def test_a_stage_begins_where_the_one_before_it_ends(bar):
+    bar.stage("train")
+    assert bar.place == 0
+    bar.stage("measure")
+    assert bar.place == 10
+    bar.done("measure")
+    assert bar.place == sum(COSTS.values())
+
+
+def test_steps_stop_at_the_end_of_their_stage(bar):
+    bar.stage("train")
+    bar.step("train", 4.0)
+    assert bar.place == 4
+    bar.step("train", 100.0, ", epoch 2")
+    assert bar.place == 10
+
+
+def test_shares_only_move_it_ahead(bar):
+    bar.stage("measure")
+    bar.reach("measure", 0.5)
+    assert bar.place == 25
+    bar.reach("measure", 0.1)
+    assert bar.place == 25
+
+
+def test_it_is_hidden_without_a_terminal_and_shown_on_request(capsys):
+    with Progress(COSTS) as progress:
+        progress.stage("train")
+        progress.done("train")
+    assert capsys.readouterr().err == ""
+    with Progress(COSTS, shown=True) as progress:
+        progress.stage("train")
+        progress.step("train", 5.0, ", epoch 1")
+        progress.bar.refresh()
+    assert "train" in capsys.readouterr().err
