@@ -45,6 +45,8 @@ def test_wheel_holds_every_source_and_data_file(wheel):
     ).stdout.split()
     assert len(tracked) > 20
     assert set(tracked) <= shipped
+    for name in ("report/templates/report.html.jinja", "demo.toml", "__init__.pyi"):
+        assert f"robustsplit/{name}" in shipped
 
 
 def test_extras_are_declared(wheel):
