@@ -139,7 +139,7 @@ def capture(
         raise ValueError(f"`point` must be 'post' or 'pre', got {point!r}.")
     root = unwrap(model)
     activations, taps = _plan(root, example, layers, point, reduce, shortcuts)
-    recorder = _Recorder(root, activations, None if device is None else torch.device(device))
+    recorder = _RowRecorder(root, activations, None if device is None else torch.device(device))
     with ExitStack() as stack:
         stack.enter_context(eager())
         stack.enter_context(eval_mode(root))
@@ -229,7 +229,7 @@ def _plan(
     return Activations(described, network.pairs(chosen), sources, point), taps
 
 
-class _Recorder:
+class _RowRecorder:
     """The hooks of one capture, and the rows of the forward pass that is under way."""
 
     def __init__(

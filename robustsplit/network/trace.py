@@ -151,7 +151,7 @@ def trace(model: nn.Module, example: Any) -> Trace:
         stack.enter_context(torch.enable_grad())
         # The graph is only read, so what backward would need is dropped at once.
         stack.enter_context(torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda x: x))
-        recorder = _Recorder(calls)
+        recorder = _CallRecorder(calls)
         for name, module in modules.items():
             recorder.watch(name, module, stack)
         try:
@@ -176,7 +176,7 @@ def trace(model: nn.Module, example: Any) -> Trace:
     return Trace(root, modules, calls, probe.shape[0], example, outputs)
 
 
-class _Recorder:
+class _CallRecorder:
     """Appends a `Call` for every call it watches."""
 
     def __init__(self, calls: list[Call]) -> None:
