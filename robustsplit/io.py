@@ -201,7 +201,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         BlockingIOError: When another process holds it.
     """
-    lock = FileLock(Path(folder) / ".lock", timeout=0)
+    lock = FileLock(str(Path(folder) / ".lock"), timeout=0)
     try:
         lock.acquire()
     except Timeout:

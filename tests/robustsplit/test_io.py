@@ -160,6 +160,27 @@ def test_a_folder_belongs_to_one_process(tmp_path):
         assert (tmp_path / ".lock").exists()
 
 
+def test_the_lock_holds_against_another_process_and_ends_with_its_own(tmp_path):
+    hold = (
+        "import sys; from pathlib import Path; from robustsplit.io import exclusive\n"
+        "with exclusive(Path(sys.argv[1])):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout.readline() == "held\n"
+            with pytest.raises(BlockingIOError, match="Another process"), exclusive(tmp_path):
+                pass
+        finally:
+            process.kill()
+    with exclusive(tmp_path):
+        pass
+
+
 def test_sweep_removes_only_temporary_files(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in (".rho.csv.x1.tmp", "sub/.a.tmp", "kept.tmp", "rho.csv"):
