@@ -168,7 +168,7 @@ def test_the_lock_holds_against_another_process_and_ends_with_its_own(tmp_path):
         "    sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", hold, str(tmp_path)], text=True,
+        [sys.executable, "-c", hold, str(tmp_path)], text=True, cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:
