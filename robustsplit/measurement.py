@@ -141,6 +141,6 @@ class Measurement:
         }
 
     @classmethod
-    def described(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+    def completed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
         """Complete what `describe` once returned: settings it does not name had their defaults."""
         return {**cls().describe(), **table}

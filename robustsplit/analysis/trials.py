@@ -105,7 +105,7 @@ class TrialStore:
         if saved is None:
             return None
         before = saved["record"]["settings"]
-        before = {**before, "measure": Measurement.described(before.get("measure", {}))}
+        before = {**before, "measure": Measurement.completed(before.get("measure", {}))}
         changed = [item for item in self.settings if before.get(item) != self.settings[item]]
         if changed:
             raise ValueError(

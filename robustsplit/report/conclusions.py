@@ -41,7 +41,8 @@ def question(findings: Findings) -> list[str]:
         "(an attack). Here only the first part of such a robust network is kept (f_a*, frozen). "
         "The rest (f_b) is set back to a network that was trained without any attack, and then "
         "trained again until the whole is nearly as robust as before: this is Algorithm 1 of the "
-        "paper. The question is how strongly the layers of the retrained part hang together.",
+        "paper. The question is how strongly the layers of the retrained part depend on one "
+        "another.",
         rho,
     ]
 

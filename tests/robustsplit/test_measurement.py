@@ -65,8 +65,8 @@ def test_a_description_that_names_fewer_settings_is_that_of_the_defaults():
         "max_per_class": None,
         "small_classes": "error",
     }
-    assert Measurement.described(old) == Measurement(n_permutations=5).describe()
-    assert Measurement.described({**old, "point": "pre"}) != Measurement.described(old)
+    assert Measurement.completed(old) == Measurement(n_permutations=5).describe()
+    assert Measurement.completed({**old, "point": "pre"}) != Measurement.completed(old)
 
 
 def test_connectivity_documents_every_setting():
