@@ -16,7 +16,6 @@ from mitools import estimators
 from mitools.assessment import Assessment, assess
 from mitools.base import Estimate, MutualInformationEstimator
 from mitools.cca import CCA
-from mitools.estimators import EDGE, KSG
 from mitools.information import mutual_information
 from mitools.messages import MissingExtraError
 from mitools.reduction import PCA, Pooling, RandomProjection, Reduced
@@ -25,66 +24,30 @@ from mitools.verdict import Verdict
 
 if TYPE_CHECKING:
     from mitools.comparison import Comparison, compare
-    from mitools.estimators import (
-        MINE,
-        SMILE,
-        Auto,
-        Canonical,
-        ConditionalKSG,
-        Gaussian,
-        GaussianCopula,
-        Geometric,
-        InfoNCE,
-        Labels,
-        Learned,
-        Mixed,
-        NoisyBounds,
-        PlugIn,
-        Sliced,
-        conditional_independence_test,
-        conditional_mutual_information,
-    )
+    from mitools.estimators import *
     from mitools.matrix import InformationMatrix, information_matrix
 
 __all__ = [
     "CCA",
-    "EDGE",
-    "KSG",
-    "MINE",
     "PCA",
-    "SMILE",
     "Assessment",
-    "Auto",
-    "Canonical",
     "Comparison",
-    "ConditionalKSG",
     "Estimate",
-    "Gaussian",
-    "GaussianCopula",
-    "Geometric",
-    "InfoNCE",
     "InformationMatrix",
-    "Labels",
-    "Learned",
     "MissingExtraError",
-    "Mixed",
     "MutualInformationEstimator",
-    "NoisyBounds",
-    "PlugIn",
     "Pooling",
     "RandomProjection",
     "Reduced",
-    "Sliced",
     "Verdict",
     "__version__",
     "assess",
     "compare",
-    "conditional_independence_test",
-    "conditional_mutual_information",
     "information_matrix",
     "mutual_information",
     "parse_estimator",
 ]
+__all__ += dir(estimators)
 
 try:
     __version__ = version("robustsplit")
@@ -92,7 +55,7 @@ except PackageNotFoundError:  # run from a checkout that was never installed
     __version__ = "0.1.0"
 
 
-#: The file of each name that is imported when first asked for; all further estimators are, too.
+#: The file of each name that is imported when first asked for; the estimators are, too.
 LATER = {
     "Comparison": "comparison",
     "InformationMatrix": "matrix",
@@ -104,7 +67,7 @@ LATER = {
 def __getattr__(name: str) -> Any:
     if name in LATER:
         return getattr(import_module(f"{__name__}.{LATER[name]}"), name)
-    if name in estimators.__all__:
+    if name in __all__:
         return getattr(estimators, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

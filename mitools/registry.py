@@ -45,24 +45,17 @@ from mitools.reduction import PCA, Pooling, RandomProjection, Reduced, Reduction
 
 __all__ = ["parse_estimator"]
 
-#: Names by which estimators are asked for, and their classes, imported only then.
+#: Classes with a shorter text than their name.
+SHORT: Mapping[str, str] = {"GaussianCopula": "copula", "NoisyBounds": "noisy"}
+
+#: Classes among the estimators that no text makes: it needs its Z.
+OTHERS = {"ConditionalKSG"}
+
+#: Texts by which estimators are asked for, and the names of their classes, imported only then.
 ESTIMATORS: Mapping[str, str] = {
-    "ksg": "KSG",
-    "edge": "EDGE",
-    "auto": "Auto",
-    "copula": "GaussianCopula",
-    "gaussian": "Gaussian",
-    "canonical": "Canonical",
-    "labels": "Labels",
-    "mixed": "Mixed",
-    "plugin": "PlugIn",
-    "sliced": "Sliced",
-    "noisy": "NoisyBounds",
-    "geometric": "Geometric",
-    "infonce": "InfoNCE",
-    "mine": "MINE",
-    "smile": "SMILE",
-    "learned": "Learned",
+    SHORT.get(name, name.lower()): name
+    for name in dir(estimators)
+    if name[0].isupper() and name not in OTHERS
 }
 
 #: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").

@@ -1,5 +1,6 @@
 """What `import mitools` brings along, in fresh interpreters; and that it does without the rest."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -66,8 +67,41 @@ def test_the_public_surface_is_what_it_says():
     assert set(mitools.__all__) <= set(dir(mitools))
     with pytest.raises(AttributeError, match="no attribute 'KGS'"):
         _ = mitools.KGS
-    with pytest.raises(AttributeError, match="no attribute 'KGS'"):
+    with pytest.raises(AttributeError, match="attribute KGS"):
         _ = mitools.estimators.KGS
+
+
+def test_the_estimators_names_stand_in_one_list():
+    """The stub that type checkers read is what is imported, from where each name is defined."""
+    stub = Path(mitools.estimators.__file__).with_suffix(".pyi")
+    listed = {
+        alias.asname: (node.module, alias.name)
+        for node in ast.parse(stub.read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted(listed) == sorted(mitools.estimators.__all__)
+    for name, (module, original) in listed.items():
+        assert original == name
+        found = getattr(mitools, name)
+        assert found is getattr(mitools.estimators, name)
+        assert (found.__module__, found.__name__) == (f"mitools.estimators.{module}", name)
+    sources = [mitools.__file__, mitools.estimators.__file__, mitools.registry.__file__]
+    own = {"GaussianCopula", "NoisyBounds", "ConditionalKSG"}  # whose texts are not their names
+    for source in sources:
+        names = {
+            node.id if isinstance(node, ast.Name) else node.value
+            for node in ast.walk(ast.parse(Path(source).read_text()))
+            if isinstance(node, ast.Name | ast.Constant)
+        }
+        assert names & set(listed) <= own
+
+
+def test_star_imports_hold_every_name():
+    names = python(
+        "from mitools import *; import mitools; print(set(mitools.__all__) - set(dir()))"
+    )
+    assert names == "set()"
 
 
 def test_the_further_estimators_are_imported_when_asked_for():
