@@ -48,8 +48,8 @@ __all__ = ["parse_estimator"]
 #: Classes with a shorter text than their name.
 SHORT: Mapping[str, str] = {"GaussianCopula": "copula", "NoisyBounds": "noisy"}
 
-#: Classes among the estimators that no text makes: it needs its Z.
-OTHERS = {"ConditionalKSG"}
+#: Classes among the estimators that no text makes: one needs its Z, one is no estimator.
+OTHERS = {"ConditionalKSG", "Training"}
 
 #: Texts by which estimators are asked for, and the names of their classes, imported only then.
 ESTIMATORS: Mapping[str, str] = {
@@ -143,6 +143,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return keyword arguments, each checked to be a setting of what `name` stands for."""
     known = [item.name for item in fields(maker) if item.init]
+    known += getattr(maker, "SHORT_SETTINGS", ())
     for setting, value in settings:
         if setting not in known and (instead := gone(maker, setting)):
             raise ValueError(instead)

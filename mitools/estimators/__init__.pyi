@@ -18,5 +18,6 @@ from .neural.critics import MINE as MINE
 from .neural.critics import SMILE as SMILE
 from .neural.critics import InfoNCE as InfoNCE
 from .neural.learned import Learned as Learned
+from .neural.settings import Training as Training
 from .noisy import NoisyBounds as NoisyBounds
 from .sliced import Sliced as Sliced

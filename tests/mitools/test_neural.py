@@ -1,9 +1,11 @@
 """Estimators that train a critic or codes: known answers, controls, settings."""
 
+import inspect
 import math
+import pickle
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,14 @@ from mitools import (
     InfoNCE,
     Learned,
     MissingExtraError,
+    Training,
     assess,
     distributions,
     mutual_information,
     parse_estimator,
 )
-from mitools.estimators.neural.base import BLOCK, Trained
+from mitools.estimators.neural.base import Trained
+from mitools.estimators.neural.settings import BLOCK
 
 torch = pytest.importorskip("torch")
 
@@ -227,6 +231,32 @@ def test_bad_settings(kind, settings, message):
         kind(**settings)
 
 
+def test_settings_of_the_training_may_be_given_by_themselves():
+    quick = Training(epochs=40, hidden=(8,))
+    assert InfoNCE(epochs=40, hidden=(8,)) == InfoNCE(training=quick)
+    assert InfoNCE(training=quick, epochs=9).training == Training(epochs=9, hidden=(8,))
+    assert replace(InfoNCE(training=quick), seed=3) == InfoNCE(training=quick, seed=3)
+    assert replace(Learned(training=quick), epochs=3).training == Training(epochs=3, hidden=(8,))
+    assert pickle.loads(pickle.dumps(SMILE(training=quick))) == SMILE(training=quick)
+    assert hash(InfoNCE(epochs=40)) == hash(InfoNCE(training=Training(epochs=40)))
+    assert {critic().training for critic in (InfoNCE, MINE, SMILE, Learned)} == {Training()}
+    names = {item.name for item in fields(Training)}
+    for kind in (InfoNCE, Learned):
+        assert not names & {item.name for item in fields(kind)}
+        assert str(inspect.signature(kind)).startswith("(*, training: 'Training'")
+
+
+def test_what_is_no_training_is_refused():
+    with pytest.raises(TypeError, match=r"`training` must be a Training\(...\), got 40"):
+        InfoNCE(training=40)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+        InfoNCE(epoch=40)
+    with pytest.raises(ValueError, match="No setting of infonce named 'epoch'"):
+        parse_estimator("infonce:epoch=40")
+    with pytest.raises(ValueError, match=r"is not a usable setting.*`training` must be a Train"):
+        parse_estimator("infonce:training=fast")
+
+
 def test_bad_settings_of_its_own():
     with pytest.raises(ValueError, match="`clip` must be above 0"):
         SMILE(clip=0)
@@ -251,6 +281,9 @@ def test_text_and_repr():
     )
     assert repr(SMILE(clip=2.0, seed=3)) == "SMILE(seed=3, clip=2.0)"
     assert repr(Learned()) == "Learned()"
+    quick = parse_estimator("mine:epochs=30,hidden=32x32,device=cpu,folds=2")
+    assert repr(quick) == "MINE(training=Training(hidden=(32, 32), epochs=30), folds=2)"
+    assert quick == MINE(training=Training(hidden=(32, 32), epochs=30), folds=2)
     assert issubclass(InfoNCE, Trained)
 
 

@@ -1,11 +1,13 @@
 """Bounds of trained critics against their formulas, and when training stops."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from mitools import MINE, distributions
+from mitools import MINE, Training, distributions
 
 torch = pytest.importorskip("torch")
 
@@ -122,14 +124,16 @@ def fitted(values, patience=3, decays=(0.0,), epochs=50):
         return torch.tensor(next(said))
 
     side = torch.ones(8, 1)
-    schedule = training.Schedule(8, epochs, patience, 0.1, decays)
+    how = Training(
+        batch_size=8, epochs=epochs, patience=patience, learning_rate=0.1, weight_decays=decays
+    )
     done = training.fit(
         [parameter],
         lambda x, y: (parameter * x).mean(),
         criterion,
         (side, side),
         (side, side),
-        schedule,
+        how,
         np.random.default_rng(0),
     )
     return done, float(parameter.detach()), weights
@@ -171,13 +175,15 @@ def test_a_huge_learning_rate_is_no_number():
         MINE(learning_rate=1e30).estimate(x, y)
 
 
-def test_adam_with_decoupled_decay_of_matrices():
+def test_the_optimizer_is_adam_with_decoupled_decay_of_matrices():
     weight, bias = torch.full((3, 2), 0.5), torch.ones(2)
-    adam = training._Adam([weight, bias], 0.01, 3.0)
+    adam = training._optimizer([weight, bias], 0.01, 3.0)
     expected, mean, square = np.array([0.5, 1.0]), 0.0, 0.0
     for step in range(1, 6):
         gradient = (-0.7) ** step
-        adam.step([torch.full_like(item, gradient) for item in (weight, bias)])
+        for item in (weight, bias):
+            item.grad = torch.full_like(item, gradient)
+        adam.step()
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
         move = mean / (1 - 0.9**step) / (math.sqrt(square / (1 - 0.999**step)) + 1e-8)
         expected = expected * [1 - 0.01 * 3.0, 1] - 0.01 * move
@@ -186,7 +192,38 @@ def test_adam_with_decoupled_decay_of_matrices():
 
 
 def test_an_untrained_critic_is_zero_everywhere():
-    g = training.Encoder.initial((3, 5, 2), np.random.default_rng(0), "cpu", zero=True)
+    g = training.Encoder((3, 5, 2), np.random.default_rng(0), "cpu", zero=True)
     assert not g(torch.randn(4, 3, generator=torch.Generator().manual_seed(0))).any()
-    other = training.Encoder.initial((3, 5, 2), np.random.default_rng(0), "cpu")
+    other = training.Encoder((3, 5, 2), np.random.default_rng(0), "cpu")
     assert other(torch.ones(1, 3)).any()
+
+
+def test_an_encoder_is_its_formula():
+    encoder = training.Encoder((3, 5, 4, 2), np.random.default_rng(0), "cpu")
+    rng = np.random.default_rng(0)  # the layers' weights, then the linear map's
+    sizes = [(3, 5, 2.0), (5, 4, 2.0), (4, 2, 1.0), (3, 2, 1.0)]
+    *layers, linear = (rng.normal(size=(a, b)) * math.sqrt(gain / a) for a, b, gain in sizes)
+    rows = np.random.default_rng(1).normal(size=(7, 3))
+    hidden = rows
+    for layer in layers[:-1]:
+        hidden = hidden @ layer
+        hidden = hidden / (1 + np.exp(-hidden))
+    expected = hidden @ layers[-1] + rows @ linear
+    with torch.no_grad():
+        got = encoder(torch.tensor(rows, dtype=torch.float32)).numpy()
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    assert [name for name, each in encoder.named_parameters() if each.ndim == 1] == [
+        "network.0.bias", "network.2.bias", "network.4.bias",
+    ]  # fmt: skip
+
+
+def test_the_parts_import_each_other_in_one_order():
+    """Settings know nothing of torch, and the training nothing of the estimators."""
+    code = """
+import sys, mitools.estimators.neural.settings
+print('torch' in sys.modules, 'mitools.estimators.neural.base' in sys.modules)
+import mitools.estimators.neural.training
+print('mitools.estimators.neural.base' in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "False"]

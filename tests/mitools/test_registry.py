@@ -81,7 +81,7 @@ def test_every_estimator_has_a_text_and_a_repr_that_makes_it_again():
     kind = mitools.MutualInformationEstimator
     estimators = {name for name in classes if issubclass(getattr(mitools, name), kind)}
     assert set(ESTIMATORS.values()) == estimators - {"ConditionalKSG"}  # needs its Z
-    assert classes == estimators
+    assert classes - estimators == {"Training"}
     assert {"ksg", "edge", "copula", "noisy", "plugin", "infonce"} < set(ESTIMATORS)
     for estimator in KNOWN.values():
         text = repr(estimator)

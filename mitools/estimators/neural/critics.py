@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mitools.estimators.neural.base import BLOCK, Fold, Trained, is_number
+from mitools.estimators.neural.base import Fold, Trained
+from mitools.estimators.neural.settings import BLOCK, is_number, takes_training_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +47,9 @@ class Critic(Trained):
 
         from mitools.estimators.neural.training import Encoder, fit, mean_over_blocks
 
+        how = self.training
         g, h = (
-            Encoder.initial(
-                (side.shape[1], *self.hidden, EMBEDDING), generator, self.device, zero=zero
-            )
+            Encoder((side.shape[1], *how.hidden, EMBEDDING), generator, how.device, zero=zero)
             for side, zero in zip(fold.training, (False, True), strict=True)
         )
 
@@ -57,12 +57,12 @@ class Critic(Trained):
             return lambda x, y: bound(g(x) @ h(y).T / math.sqrt(EMBEDDING))
 
         fitted = fit(
-            g.parameters + h.parameters,
+            [*g.parameters(), *h.parameters()],
             of_scores(self._objective()),
             of_scores(self._progress),
             fold.training,
             fold.validation,
-            self._schedule,
+            how,
             generator,
         )
         with torch.no_grad():
@@ -81,6 +81,7 @@ class Critic(Trained):
         """Return the value, for the scores of pairs held out from training and validation."""
 
 
+@takes_training_settings
 @dataclass(frozen=True, repr=False, kw_only=True)
 class InfoNCE(Critic):
     r"""The contrastive lower bound of I(X; Y) (van den Oord, Li and Vinyals 2018), held out.
@@ -105,12 +106,18 @@ class InfoNCE(Critic):
     10,000. A permutation trains anew, so `assess` with 19 permutations and 10 halves costs some
     thirty estimates.
 
-    Attributes: those of `Trained`.
+    Attributes:
+        training: How the critic is trained; each setting of `Training` may also be given by
+            itself.
+        folds: Parts of the samples; each is measured in turn by a critic of the others.
+        seed: Seed of folds, weights and batches.
 
     Example:
+        >>> from mitools import Training
         >>> from mitools.distributions import Gaussian
         >>> x, y = Gaussian((0.8,)).sample(600, seed=0)  # I = 0.511
-        >>> bool(0.3 < InfoNCE(epochs=40).estimate(x, y).value < 0.65)
+        >>> quick = Training(epochs=40, learning_rate=3e-3, weight_decays=(0.5,))
+        >>> bool(0.3 < InfoNCE(training=quick).estimate(x, y).value < 0.6)
         True
     """
 
@@ -128,6 +135,7 @@ class InfoNCE(Critic):
         return info_nce(scores)
 
 
+@takes_training_settings
 @dataclass(frozen=True, repr=False, kw_only=True)
 class MINE(Critic):
     r"""The bound of Donsker and Varadhan by a trained critic (Belghazi et al. 2018), held out.
@@ -148,12 +156,18 @@ class MINE(Critic):
     information" (AISTATS 2020), section 3.
     Cost: as for `InfoNCE`; a permutation trains anew.
 
-    Attributes: those of `Trained`.
+    Attributes:
+        training: How the critic is trained; each setting of `Training` may also be given by
+            itself.
+        folds: Parts of the samples; each is measured in turn by a critic of the others.
+        seed: Seed of folds, weights and batches.
 
     Example:
+        >>> from mitools import Training
         >>> from mitools.distributions import Gaussian
         >>> x, y = Gaussian((0.8,)).sample(600, seed=0)  # I = 0.511
-        >>> bool(0.3 < MINE(epochs=40).estimate(x, y).value < 0.65)
+        >>> quick = Training(epochs=40, learning_rate=3e-3, weight_decays=(0.5,))
+        >>> bool(0.3 < MINE(training=quick).estimate(x, y).value < 0.6)
         True
     """
 
@@ -171,6 +185,7 @@ class MINE(Critic):
         return donsker_varadhan(scores)
 
 
+@takes_training_settings
 @dataclass(frozen=True, repr=False, kw_only=True)
 class SMILE(Critic):
     r"""MINE's bound with clipped ratios (Song and Ermon 2020), trained by Jensen and Shannon's.
@@ -193,13 +208,19 @@ class SMILE(Critic):
     value.
     Cost: as for `InfoNCE`; a permutation trains anew.
 
-    Attributes: those of `Trained`, and
+    Attributes:
+        training: How the critic is trained; each setting of `Training` may also be given by
+            itself.
+        folds: Parts of the samples; each is measured in turn by a critic of the others.
+        seed: Seed of folds, weights and batches.
         clip: The largest logarithm of a ratio in the sum, tau.
 
     Example:
+        >>> from mitools import Training
         >>> from mitools.distributions import Gaussian
         >>> x, y = Gaussian((0.8,)).sample(600, seed=0)  # I = 0.511
-        >>> bool(0.3 < SMILE(epochs=40).estimate(x, y).value < 0.65)
+        >>> quick = Training(epochs=40, learning_rate=3e-3, weight_decays=(0.5,))
+        >>> bool(0.3 < SMILE(training=quick).estimate(x, y).value < 0.6)
         True
     """
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from mitools.base import MutualInformationEstimator, check_whole
 from mitools.estimators.ksg import KSG
-from mitools.estimators.neural.base import Fold, Trained, is_number
+from mitools.estimators.neural.base import Fold, Trained
+from mitools.estimators.neural.settings import is_number, takes_training_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +35,7 @@ __all__ = ["Learned"]
 CODES = KSG(standardize=False)
 
 
+@takes_training_settings
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Learned(Trained):
     """I(X; Y) between learned codes of both sides, by nearest neighbours (Gowri et al. 2024).
@@ -56,7 +58,11 @@ class Learned(Trained):
     Cost: `folds` trainings of six small networks, of about a hundred epochs each: seconds for
     1,000 samples; a permutation trains anew.
 
-    Attributes: those of `Trained`, with two folds, as neighbours need many samples, and
+    Attributes:
+        training: How codes are learned; each setting of `Training` may also be given by itself.
+        folds: Parts of the samples; each is measured in turn. Two, as neighbours need many
+            samples.
+        seed: Seed of folds, weights and batches.
         n_components: Columns of each code.
         then: The estimator of the codes.
         reconstruction: Weight of predicting each side from its own code, alpha (1 in the authors'
@@ -99,10 +105,11 @@ class Learned(Trained):
 
         from mitools.estimators.neural.training import Encoder, fit
 
+        how = self.training
         widths = [side.shape[1] for side in fold.training]
 
         def network(d_in: int, d_out: int) -> Encoder:
-            return Encoder.initial((d_in, *self.hidden, d_out), generator, self.device)
+            return Encoder((d_in, *how.hidden, d_out), generator, how.device)
 
         encoders = [network(width, self.n_components) for width in widths]
         crossing = [network(self.n_components, width) for width in reversed(widths)]
@@ -118,12 +125,12 @@ class Learned(Trained):
 
         networks = [*encoders, *crossing, *(own if self.reconstruction else ())]
         fitted = fit(
-            [parameter for network in networks for parameter in network.parameters],
+            [parameter for network in networks for parameter in network.parameters()],
             quality,
             quality,
             fold.training,
             fold.validation,
-            self._schedule,
+            how,
             generator,
         )
         with torch.no_grad():
