@@ -203,12 +203,14 @@ def information_matrix(
         if progress is not None:
             progress(done, len(pairs))
 
+    from scipy.stats import false_discovery_control  # here: it is slow to import
+
     found = in_parallel(estimated, pairs, n_jobs, told)
     # the least that so many permutations can count says nothing beyond itself
     least = 1 / (n_permutations + 1)
     p, tails = ([getattr(one.null, of) for one in found] for of in ("p_value", "fitted_p_value"))
     single = [tail if one <= least else max(one, tail) for one, tail in zip(p, tails, strict=True)]
-    adjusted = _adjusted(np.array(single))
+    adjusted = false_discovery_control(single)  # Benjamini and Hochberg (1995)
     values = _square(d, pairs, [one.null.observed for one in found])
     dependent = [
         one.null.claims and each <= FALSE_SHARE for one, each in zip(found, adjusted, strict=True)
@@ -231,15 +233,6 @@ class _Pair(NamedTuple):
 
     null: Null
     estimator: MutualInformationEstimator
-
-
-def _adjusted(p: Matrix) -> Matrix:
-    """Return p values adjusted for the number of them (Benjamini and Hochberg 1995)."""
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return adjusted
 
 
 def _square(d: int, pairs: Sequence[tuple[int, int]], numbers: Sequence[float] | Matrix) -> Matrix:
