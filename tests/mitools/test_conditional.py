@@ -219,3 +219,21 @@ def test_refusals():
 def test_neighbours_are_counted_in_whole_numbers():
     with pytest.raises(ValueError, match=r"`k` must be a whole number, got 2\.5"):
         ConditionalKSG(k=2.5)
+
+
+@pytest.mark.parametrize(("n", "d", "q"), [(300, 5, 2), (500, 20, 4)])
+def test_cross_fitted_ridge_is_scikit_learns(n, d, q):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    from mitools.estimators.conditional import PENALTIES, _cross_fitted, _r2
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(n, d))
+    targets = features @ rng.normal(size=(d, q)) + np.linspace(0.5, 9, q) * rng.normal(size=(n, q))
+    fold = np.arange(n) % 2
+    theirs = np.empty_like(targets)
+    for train, test in ((fold == 0, fold == 1), (fold == 1, fold == 0)):
+        model = linear_model.RidgeCV(alphas=PENALTIES, alpha_per_target=True)
+        theirs[test] = model.fit(features[train], targets[train]).predict(features[test])
+    ours = _r2(targets, _cross_fitted(features, targets, fold))
+    np.testing.assert_allclose(ours, _r2(targets, theirs), atol=0.005)
+    assert ours.max() > 0.1
