@@ -23,7 +23,7 @@ The grammar is ``name[:setting,...][+reduction:components[,setting...]]``, where
 ``sliced:base=edge``       ``Sliced(base=EDGE())``
 ``noisy:sigma=0.2``        ``NoisyBounds(sigma=0.2)``
 ``geometric``              ``Geometric()``
-``infonce:folds=5``        ``InfoNCE(folds=5)``
+``infonce:epochs=40``      ``InfoNCE(training=Training(epochs=40))``
 ``mine``, ``smile``        ``MINE()``, ``SMILE()``
 ``learned:then=auto``      ``Learned(then=Auto())``
 =========================  ==============================================
