@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.lsh import margin_quantiles
+from mitools._kernels.projection import project
 from mitools.kinds import few_distinct
 
 __all__ = ["Grid", "Side", "sample_rows"]
@@ -42,7 +43,7 @@ class Side:
     def fit(cls, rows: Matrix, projection: Matrix | None = None) -> Side:
         """Learn the quantiles of `rows`, with shape (n, d), or of their projections."""
         if projection is not None:
-            rows = rows @ projection
+            rows = project(rows, projection)
         chosen = rows if len(rows) <= EXACT else rows[sample_rows(len(rows), KNOTS)]
         return cls(projection, tuple(np.sort(column) for column in chosen.T))
 
@@ -88,7 +89,7 @@ class Side:
         if self.labels is not None:
             return _codes_of(rows, self.labels).astype(np.float64)[:, None]
         if self.projection is not None:
-            rows = rows @ self.projection
+            rows = project(rows, self.projection)
         out = np.empty((len(rows), len(self.knots)))
         for j, knots in enumerate(self.knots):
             out[:, j] = margin_quantiles(np.ascontiguousarray(rows[:, j]), knots)

@@ -68,8 +68,7 @@ def stream_information(
         progress: Called after each chunk with the number of rows counted so far.
 
     Returns:
-        The estimate in nats. The same for every chunking to the last bit, but for wide data, whose
-        projections BLAS may round differently for other numbers of rows.
+        The estimate in nats. The same for every chunking to the last bit.
 
     Raises:
         TypeError: For an estimator that is no `EDGE`, or data that are not numbers.

@@ -25,10 +25,12 @@ Floats = NDArray[np.float64]
 def margin_quantiles(values: Floats, knots: Floats) -> Floats:
     """Return the mid-rank of each value of a column among sorted `knots`, as a fraction in (0, 1).
 
-    Ties with a knot get the middle of the tied ranks; between knots it is linear, and beyond them
-    constant.
+    Ties with a knot get the middle of the tied ranks; between knots it is linear. Beyond them it
+    goes on as steeply as between the last two, for a quarter of a rank, and is constant then: so a
+    value that rounding has moved past the last knot moves no further.
     """
     m = len(knots)
+    steps = (knots[1] - knots[0], knots[m - 1] - knots[m - 2]) if m > 1 else (0.0, 0.0)
     out = np.empty(len(values))
     # A table of equal steps finds most places at once: what lies in an earlier step is smaller.
     buckets = 4 * m
@@ -42,10 +44,12 @@ def margin_quantiles(values: Floats, knots: Floats) -> Floats:
     for i in range(len(values)):
         value = values[i]
         if value < knots[0]:
-            out[i] = 0.25 / m
+            rank = 0.5 - (knots[0] - value) / steps[0] if steps[0] > 0 else 0.25
+            out[i] = (rank if rank > 0.25 else 0.25) / m
             continue
         if value > knots[m - 1]:
-            out[i] = (m - 0.25) / m
+            rank = 0.5 - (value - knots[m - 1]) / steps[1] if steps[1] > 0 else 0.25
+            out[i] = (m - (rank if rank > 0.25 else 0.25)) / m
             continue
         bucket = np.int64((value - knots[0]) * per_step)
         low = starts[bucket]

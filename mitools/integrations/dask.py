@@ -47,9 +47,7 @@ def mutual_information(
 
     Returns:
         The estimate in nats: to the last bit what `stream_information` returns for the same
-        blocks in memory, whatever the workers, their number and their failures. Above three
-        columns that takes workers with the same BLAS and number of threads, which round
-        projections alike.
+        blocks in memory, whatever the workers, their number and their failures.
 
     Raises:
         MissingExtraError: Without dask.

@@ -174,8 +174,14 @@ def _quantiles(values: torch.Tensor, knots: torch.Tensor) -> torch.Tensor:
     left, width = knots[right - 1], knots[right] - knots[right - 1]
     between = (low - 0.5 + (values - left) / width) / m
     out = torch.where(last >= low, (0.5 * (low + last) + 0.5) / m, between)
-    out = torch.where(values < knots[0], torch.full_like(out, 0.25 / m), out)
-    return torch.where(values > knots[-1], torch.full_like(out, (m - 0.25) / m), out)
+    for beyond, step, below in (
+        (knots[0] - values, knots[1:2] - knots[:1], True),
+        (values - knots[-1], knots[-1:] - knots[-2:-1], False),
+    ):
+        rank = 0.5 - beyond / step if m > 1 else torch.zeros_like(out)
+        rank = torch.where(rank > 0.25, rank, 0.25)
+        out = torch.where(beyond > 0, (rank if below else m - rank) / m, out)
+    return out
 
 
 def _cells(side: Side, quantiles: torch.Tensor, grid: Grid) -> torch.Tensor:

@@ -94,6 +94,18 @@ def test_quantiles_are_mid_ranks(knots):
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("knots", [2, 7, 200])
+def test_quantiles_hardly_move_with_rounding(knots):
+    """At a knot, the last ones included, a value is a rank on either side, not a jump."""
+    knots = np.sort(np.random.default_rng(knots).normal(size=knots))
+    at = margin_quantiles(knots, knots)
+    for toward in (-np.inf, np.inf):
+        moved = margin_quantiles(np.nextafter(knots, toward), knots)
+        np.testing.assert_allclose(moved, at, rtol=0, atol=1e-10)
+    far = margin_quantiles(np.array([knots[0] - 1e3, knots[-1] + 1e3]), knots)
+    np.testing.assert_allclose(far * len(knots), [0.25, len(knots) - 0.25])
+
+
 def test_quantiles_between_and_beyond_knots_never_decrease():
     knots = np.sort(np.random.default_rng(0).standard_cauchy(300))
     got = margin_quantiles(np.linspace(-400, 400, 5000), knots)

@@ -99,6 +99,19 @@ def test_chunks_of_any_size_give_the_same_bits(edges):
     assert whole.n_samples == N
 
 
+@pytest.mark.parametrize("edges", [[1, 2, 3], [500], list(range(7, N, 13))])
+def test_chunks_of_wide_data_give_the_same_bits(edges):
+    """Rows along directions depend on the row alone, not on those that come with it."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(N, 9))
+    x[N // 2 :] = x[: N // 2]  # equal rows stay equal
+    y = x + rng.normal(size=(N, 9))
+    starts, ends = [0, *edges], [*edges, N]
+    chunks = ((x[a:b], y[a:b]) for a, b in zip(starts, ends, strict=True))
+    found = stream_information(chunks, estimator=FAST, sample=500)
+    assert found == stream_information(iter([(x, y)]), estimator=FAST, sample=500)
+
+
 def test_the_stream_is_right_where_the_truth_is_known():
     estimate = stream_information(ArrayChunks(X[:, 0], Y[:, 0]))
     assert estimate.value == pytest.approx(-0.5 * np.log(1 - 0.8**2), abs=0.05)

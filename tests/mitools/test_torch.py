@@ -59,12 +59,11 @@ def test_tables_equal_those_of_numba(case, steps, device, monkeypatch):
 
 
 @pytest.mark.parametrize("projection", ["random", "canonical"])
-def test_projections_are_rounded_differently_and_hardly_matter(projection):
-    """A row at the end of the sample may fall beyond it, which moves it by a quarter rank."""
+def test_projections_are_rounded_differently_and_do_not_matter(projection):
     x, y = (np.tile(side, 4) + RNG.normal(size=(N, 12)) for side in (X, Y))
     empty = EDGE(projection=projection).fit_hash(x[:1000], y[:1000])
     ours = on_device.update(empty, torch.from_numpy(x), torch.from_numpy(y)).finalize()
-    assert ours.value == pytest.approx(empty.update(x, y).finalize().value, abs=0.002)
+    assert ours.value == pytest.approx(empty.update(x, y).finalize().value, abs=1e-12)
     assert ours.value > 0.2
 
 
