@@ -14,6 +14,7 @@ __all__ = [
     "common_scale",
     "distinct_rows",
     "drop_constant",
+    "first_twins",
     "has_repeats",
     "standardized",
     "twin_rows",
@@ -102,6 +103,18 @@ def distinct_rows(rows: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     inverse = np.empty(len(rows), np.int64)
     inverse[order] = np.cumsum(new) - 1
     return order[new], inverse
+
+
+def first_twins(side: Matrix) -> NDArray[np.int64] | None:
+    """Return, per row, the first row that is equal to it, with shape (n,); None if none is twice.
+
+    What is computed of equal rows may differ in the last bit: BLAS adds up in another order at the
+    end of a block. Taking the first one's result for all makes it equal.
+    """
+    if side.shape[1] == 0:
+        return None
+    first, inverse = distinct_rows(side)
+    return None if len(first) == len(side) else first[inverse]
 
 
 def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:

@@ -9,9 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mitools._preparation import SAFE_HIGH, SAFE_LOW, standardized
+from mitools._preparation import SAFE_HIGH, SAFE_LOW, first_twins, standardized
+from mitools.linear.canonical import singular_pairs
+from mitools.linear.components import principal_axes
+from mitools.linear.ties import pair_signs
 
-__all__ = ["CanonicalDirections", "random_directions", "usable_columns"]
+__all__ = ["CanonicalDirections", "mixed_down", "random_directions", "usable_columns"]
 
 Matrix = NDArray[np.float64]
 
@@ -23,8 +26,6 @@ EXPLAINED = 0.4
 KNOTS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 #: So many of the stronger ones are asked, on so many rows.
 ASKED, ROWS = 4, 500
-#: Below this width, singular vectors come from the decomposition of that name.
-NARROW = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class CanonicalDirections:
         )
         if u.shape[1] == 0 or v.shape[1] == 0:  # a constant side: any direction will do
             return cls(random_directions(x, 1, seed), random_directions(y, 1, seed), 0)
-        left, correlations, right = _singular(u.T @ v / n)
+        left, correlations, right = singular_pairs(u.T @ v / n)
         a, b = (min(whitened.shape[1] / n, 0.5) for whitened in (u, v))
         edge = a + b - 2 * a * b + 2 * np.sqrt(a * (1 - a) * b * (1 - b))
         # The largest one fluctuates around the edge on the scale n^(-2/3).
@@ -71,10 +72,8 @@ class CanonicalDirections:
         significant = int((correlations**2 > edge).sum())
         kept = max(significant, 1)
         left, right = left[:, :kept], right[:, :kept]
-        # A pair's common sign is arbitrary. This choice is the same when the sides are swapped.
         variates = u @ left, v @ right
-        skew = sum((side * side * side).sum(axis=0) for side in variates)
-        sign = np.where(skew < 0, -1, 1)
+        sign = pair_signs(*variates)
         if significant > 1:
             new = _new(*variates)
             left, right, sign, significant = left[:, new], right[:, new], sign[new], int(new.sum())
@@ -133,6 +132,13 @@ def random_directions(rows: Matrix, count: int, seed: int, spread: Matrix | None
     scaling = 1 / ((_spread_of(rows) if spread is None else spread) * np.sqrt(width))
     out: Matrix = _normal(seed, width, count) * scaling[:, None]
     return out
+
+
+def mixed_down(rows: Matrix, seed: int, spread: Matrix) -> Matrix:
+    """Return `WIDEST` random mixtures of the columns; those of equal rows are equal."""
+    mixtures: Matrix = rows @ random_directions(rows, WIDEST, seed, spread)
+    twins = first_twins(rows)
+    return mixtures if twins is None else mixtures[twins]
 
 
 @lru_cache(maxsize=4)
@@ -207,26 +213,10 @@ def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:
     scaling = 1 / _spread_of(rows) if mixing is None else np.ones(WIDEST)
     centred = rows * scaling if mixing is None else rows @ mixing
     centred -= centred.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred / n)
-    keep = values > max(float(values[-1]), 0.0) * 1e-10
-    transform = vectors[:, keep] / np.sqrt(values[keep])
+    squares, axes = principal_axes(centred)
+    transform = axes / np.sqrt(squares / n)
     back = scaling[:, None] * transform
     return centred @ transform, back if mixing is None else mixing @ transform
-
-
-def _singular(matrix: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """Return singular vectors and values, largest first; those of tiny values are not orthogonal.
-
-    From width 32 on they come from an eigendecomposition, which takes half the time; the values
-    that matter are far from 0.
-    """
-    if min(matrix.shape) < NARROW:
-        left, values, right = np.linalg.svd(matrix, full_matrices=False)
-        return left, values, right.T
-    squares, left = np.linalg.eigh(matrix @ matrix.T)
-    values = np.sqrt(np.maximum(squares[::-1], 1e-12))
-    left = left[:, ::-1]
-    return left, values, (matrix.T @ left) / values
 
 
 def _indicators(rows: Matrix) -> Matrix:

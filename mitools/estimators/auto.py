@@ -27,14 +27,13 @@ from mitools._preparation import drop_constant, standardized
 from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared, check_whole
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.ksg import KSG
-from mitools.estimators.projections import Whitened, held_out
 from mitools.estimators.repeated import for_repeated
+from mitools.linear.components import Whitened
+from mitools.linear.evidence import EVIDENCE, certain_gain
+from mitools.linear.held_out import HeldOutSide, held_out, two_halves
 
 __all__ = ["Auto", "Candidate", "Explanation"]
 
-#: A candidate may replace the first one if it is this many standard errors of the difference
-#: above it.
-EVIDENCE = 3.0
 #: Nonlinear features are made of at most this many columns; of wider sides, of as many principal
 #: components.
 WIDTH = 64
@@ -174,7 +173,7 @@ class Auto(MutualInformationEstimator):
         name, other = for_repeated(x, y, self.k, self.seed)
         if other is not None:
             return _Repeated(name, other.prepare(x, y))
-        left, right = _Side(x), _Side(y)
+        left, right = _Side(x, self.seed), _Side(y, self.seed)
         return _Sides(left, right, self._floors(left, right))
 
     def _explained(self, prepared: _Sides | _Repeated) -> Explanation:
@@ -245,7 +244,7 @@ class Auto(MutualInformationEstimator):
         narrow = x.standard.shape[1] + y.standard.shape[1] <= HUBS
         first = []
         if n >= HALVES:
-            halves = held_out(x.ranks.white, y.ranks.white, self.seed)
+            halves = held_out(x.halves_of_ranks, y.ranks.white, self.seed)
             _, trusted, terms = normal_terms(halves, x.ranks, y.ranks, self.seed)
             if trusted:
                 first.append(_Row("copula", terms, "monotone dependence, any width"))
@@ -265,8 +264,11 @@ class Auto(MutualInformationEstimator):
         if narrow:
             terms = _few_columns(x.ranks.normal, y.ranks.normal, k, self.seed)
             yield _Row("columns", terms, "few of the columns")
-        for name, sees in (("squares", "even dependence"), ("swirl", "turns with the radius")):
-            halves = held_out(getattr(x, name), getattr(y, name), self.seed, 2)
+        for name, sees, left, right in (
+            ("squares", "even dependence", x.halves_of_squares, y.squares),
+            ("swirl", "turns with the radius", x.halves_of_swirl, y.swirl),
+        ):
+            halves = held_out(left, right, self.seed, 2)
             for pairs in range(1, 1 + halves[0].u.shape[1]):
                 terms = np.empty(n)
                 for half in halves:
@@ -301,13 +303,14 @@ class _Sides(NamedTuple):
 class _Side:
     """What the candidates need of one side alone; made when first asked for."""
 
-    def __init__(self, data: Matrix) -> None:
+    def __init__(self, data: Matrix, seed: int) -> None:
         self.data = data
+        self.seed = seed
         self.n_samples = len(data)
 
     def reordered(self, order: NDArray[np.int64]) -> _Side:
         """Return the same for samples in another order, without making anything again."""
-        other = _Side(self.data[order])
+        other = _Side(self.data[order], self.seed)
         for name in ("standard", "radius"):
             other.__dict__[name] = getattr(self, name)[order]
         for name in ("ranks", "squares", "swirl"):
@@ -322,6 +325,18 @@ class _Side:
     @cached_property
     def ranks(self) -> Ranks:
         return Ranks.of(self.data)
+
+    @cached_property
+    def halves_of_ranks(self) -> HeldOutSide:
+        return HeldOutSide.of(self.ranks.white, self.seed)
+
+    @cached_property
+    def halves_of_squares(self) -> HeldOutSide:
+        return HeldOutSide.of(self.squares, self.seed)
+
+    @cached_property
+    def halves_of_swirl(self) -> HeldOutSide:
+        return HeldOutSide.of(self.swirl, self.seed)
 
     @cached_property
     def radius(self) -> Matrix:
@@ -352,10 +367,8 @@ class _Side:
 def _few_columns(x: Matrix, y: Matrix, k: int, seed: int) -> Matrix:
     """Return each sample's share of the information of the columns chosen on the other half."""
     n = len(x)
-    order = np.random.default_rng([seed, n]).permutation(n)
-    first, second = order[: n // 2], order[n // 2 :]
     terms = np.empty(n)
-    for train, test in ((first, second), (second, first)):
+    for train, test in two_halves(n, seed):
         left, right = _chosen_columns(x[train], y[train], k)
         terms[test] = local_ksg(x[test][:, left], y[test][:, right], k)
     return terms
@@ -403,8 +416,9 @@ def _choose(candidates: Iterator[_Row]) -> Explanation:
         # candidate's own is the least that counts.
         spread = max(float((row.terms - first.terms).std()), float(row.terms.std()))
         error = max(spread / np.sqrt(len(row.terms)), row.floor, first.floor) if place else 0.0
-        if above - EVIDENCE * error > limit:
-            best, limit = place, above - EVIDENCE * error
+        certain = certain_gain(above, error)
+        if certain > limit:
+            best, limit = place, certain
         errors = above / error if error > 0 else 0.0
         table.append(Candidate(row.name, float(row.terms.mean()), errors, False, row.sees))
     picked = table[best] = table[best]._replace(picked=True)

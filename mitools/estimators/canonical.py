@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,12 @@ from mitools._preparation import drop_constant
 from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import _components, _linear_information, rank_normal
 from mitools.estimators.ksg import KSG
-from mitools.estimators.projections import HeldOut, Whitened, held_out, normal_information
+from mitools.linear.components import Whitened
+from mitools.linear.evidence import EVIDENCE_OF_SPREAD, certain_gain
+from mitools.linear.held_out import HeldOut, HeldOutSide, held_out, normal_information
 
 __all__ = ["Canonical", "Ranks", "canonical_terms", "local_ksg", "normal_terms"]
 
-#: Pairs beyond the first count if their held-out correlation exceeds this many standard errors.
-EVIDENCE = 2.5
 #: A pair whose projections share more than this with those before it, on one side (nats), is left
 #: out: the terms of the identity are then large, biased, and do not cancel (x = (u, u^2), say).
 REDUNDANT = 0.5
@@ -94,24 +95,33 @@ class Canonical(MutualInformationEstimator):
         """Return infinity: the pairs' information adds up without a bound of its own."""
         return float(np.inf)
 
-    def _side(self, rows: Matrix) -> Ranks:
-        return Ranks.of(rows)
+    def _prepare(self, x: Matrix, y: Matrix) -> tuple[_Learning, Ranks]:
+        left = Ranks.of(x)
+        return _Learning(left, HeldOutSide.of(left.white, self.seed)), Ranks.of(y)
 
-    def _pair(self, x: Ranks, y: Ranks) -> Found:
+    def _pair(self, x: _Learning, y: Ranks) -> Found:
         """Return the estimate; directions are sought for each pairing anew."""
-        if 0 in (x.white.scores.shape[1], y.white.scores.shape[1]):
+        left, side = x
+        if 0 in (left.white.scores.shape[1], y.white.scores.shape[1]):
             return Found(0.0, stats={"pairs": 0.0})
-        n = len(x.white.scores)
-        halves = held_out(x.white, y.white, self.seed)
+        n = len(left.white.scores)
+        halves = held_out(side, y.white, self.seed)
         terms, pairs = canonical_terms(halves, n, self.k, self.leading)
         value = float(terms.mean())
-        copula, trusted, local = normal_terms(halves, x, y, self.seed)
+        copula, trusted, local = normal_terms(halves, left, y, self.seed)
         stats = {"pairs": pairs, "leading_pairs": value}
         stats |= {"copula": copula, "copula_trusted": float(trusted)}
         error = float((terms - local).std()) / np.sqrt(n)
-        if trusted and copula > value + EVIDENCE * error:
+        if trusted and certain_gain(copula - value, error, EVIDENCE_OF_SPREAD) > 0:
             value = copula
         return Found(value, stats=stats)
+
+
+class _Learning(NamedTuple):
+    """The side whose halves stay where they are when the other side is permuted."""
+
+    ranks: Ranks
+    halves: HeldOutSide
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +178,7 @@ def canonical_terms(
     terms, used = np.empty(n_samples), []
     for half in halves:
         m = len(half.rows)
-        strong = np.flatnonzero(half.correlations > EVIDENCE / np.sqrt(m))
+        strong = np.flatnonzero(half.correlations > EVIDENCE_OF_SPREAD / np.sqrt(m))
         strong = strong if len(strong) else np.array([0])
         first, rest = strong[:leading], strong[leading:]
         chained, count = _chain(half.u[:, first], half.v[:, first], k)

@@ -22,7 +22,12 @@ from mitools.base import (
 )
 from mitools.blocks import Block, Counted, Placed
 from mitools.counts import CountState
-from mitools.directions import WIDEST, CanonicalDirections, random_directions, usable_columns
+from mitools.directions import (
+    WIDEST,
+    CanonicalDirections,
+    mixed_down,
+    usable_columns,
+)
 from mitools.estimators.edge_correction import Correction, combined, occupancies_for
 from mitools.estimators.released import ReleasedEDGE
 from mitools.hashing import Grid, Side
@@ -329,7 +334,7 @@ class EDGE(MutualInformationEstimator):
         x, y = (
             rows
             if rows.shape[1] <= WIDEST or Side.discrete_or_none(rows)
-            else rows @ random_directions(rows, WIDEST, self.seed, spread)
+            else mixed_down(rows, self.seed, spread)
             for rows, spread in ((x, spread_x), (y, spread_y))
         )
         return x[order], y[order]

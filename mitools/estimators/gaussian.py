@@ -22,18 +22,18 @@ from scipy.special import digamma, ndtri
 
 from mitools._preparation import drop_constant, standardized
 from mitools.base import Found, Matrix, MutualInformationEstimator
+from mitools.linear.canonical import canonical_correlations
+from mitools.linear.components import FINE, Whitened, principal_components
+from mitools.linear.evidence import EVIDENCE_OF_SPREAD, certain_gain
+from mitools.linear.held_out import PAIRS, HeldOutSide
 
 __all__ = ["Gaussian", "GaussianCopula", "rank_normal"]
 
 #: The unbiased estimate stands alone while its standard deviation at independence is below this
 #: (nats).
 NOISE = 0.02
-#: Above that, it replaces the held-out one only if it is this many standard deviations higher.
-EVIDENCE = 2.5
-#: Canonical pairs taken from one half of the data to the other.
-LEADING = 10
-#: Numbers of principal components that the held-out search chooses from, beside the most allowed.
-COMPONENTS = (10, 30, 90)
+#: So many samples of the other half are needed for each canonical pair that is taken to it.
+SAMPLES_A_PAIR = 8
 #: 1 - r^2 below this is rounding: the pair is linearly determined, and its information infinite.
 ROUNDING = 1e-14
 #: Sides of fewer linear dimensions than this are not asked whether they are folded.
@@ -42,10 +42,11 @@ FEWEST_FOLDED = 5
 FOLDED = 3.0
 #: and the value over that of as many pairs as dimensions from which it is said.
 OVERCOUNT = 1.1
+#: Of columns that are equally far from those chosen, the earlier is taken: the last one is
+#: shortened by this share.
+EARLIER = 1e-6
 #: Rows that show how many dimensions a side fills.
 FOLDED_ROWS = 500
-#: Principal components with this share of the largest variance or less are rounding.
-RANK = 1e-13
 
 
 @dataclass(frozen=True, repr=False)
@@ -188,6 +189,8 @@ def _independent_columns(side: Matrix) -> Matrix:
     from scipy.linalg import qr  # here: it would slow the import of mitools
 
     coordinates = (scores / np.linalg.norm(scores, axis=0)).T @ standardized(side)
+    # All columns have one length, so that rounding would choose the first: let the first one lead.
+    coordinates *= 1 - EARLIER * np.arange(side.shape[1]) / side.shape[1]
     pivots = qr(coordinates, mode="r", pivoting=True)[1]
     return np.ascontiguousarray(side[:, np.sort(pivots[:rank])])
 
@@ -204,7 +207,7 @@ def _warn_if_folded(x: Matrix, y: Matrix, value: float) -> None:
     filled = min(_intrinsic_dimension(side) for side in (x, y))
     if pairs < FOLDED * filled:
         return
-    left = 1 - _canonical_correlations(x[:, : n // 4], y[:, : n // 4]) ** 2
+    left = 1 - canonical_correlations(x[:, : n // 4], y[:, : n // 4]) ** 2
     leading = -0.5 * float(np.log(np.maximum(left[: round(filled)], ROUNDING)).sum())
     if value > OVERCOUNT * leading:
         warnings.warn(
@@ -259,21 +262,16 @@ def _linear_information(x: Matrix, y: Matrix, seed: int) -> Found:
     if noise <= NOISE or n < 40 or determined:
         return Found(unbiased, ceiling, stats=stats)
     stats["held_out"] = _held_out(x, y, seed)
-    spread = unbiased > stats["held_out"] + EVIDENCE * noise
-    return Found(unbiased if spread else stats["held_out"], ceiling, stats=stats)
+    gain = certain_gain(unbiased - stats["held_out"], noise, EVIDENCE_OF_SPREAD)
+    return Found(unbiased if gain > 0 else stats["held_out"], ceiling, stats=stats)
 
 
 def _unbiased(x: Matrix, y: Matrix) -> tuple[float, int]:
     """Return the bias-free estimate, and the number of pairs that are linearly determined."""
-    left = 1 - _canonical_correlations(x, y) ** 2
+    left = 1 - canonical_correlations(x, y) ** 2
     determined = int((left < ROUNDING).sum())
     value = -0.5 * float(np.log(np.maximum(left, ROUNDING)).sum())
     return value - _bias(len(x), x.shape[1], y.shape[1]), determined
-
-
-def _canonical_correlations(x: Matrix, y: Matrix) -> Matrix:
-    bases = [np.linalg.qr(side - side.mean(axis=0))[0] for side in (x, y)]
-    return np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
 
 
 def _bias(n: int, d_x: int, d_y: int) -> float:
@@ -294,47 +292,10 @@ def _deviation(n: int, d_x: int, d_y: int) -> float:
 
 def _held_out(x: Matrix, y: Matrix, seed: int) -> float:
     """Return the mean of both halves' information, in directions found on the other half."""
-    order = np.random.default_rng(seed).permutation(len(x))
-    halves = order[::2], order[1::2]
-    values = []
-    for train, test in (halves, halves[::-1]):
-        inner = train[::2], train[1::2]
-        sizes = _sizes(len(train), max(x.shape[1], y.shape[1]))
-        # The number of components is chosen inside the training half: the test half has no say.
-        worth = [
-            _projected(x, y, inner[0], inner[1], size) + _projected(x, y, inner[1], inner[0], size)
-            for size in sizes
-        ]
-        values.append(_projected(x, y, train, test, sizes[int(np.argmax(worth))]))
-    return float(np.mean(values))
-
-
-def _sizes(n: int, width: int) -> list[int]:
-    most = max(min(width, n // 4), 1)
-    return sorted({min(size, most) for size in (*COMPONENTS, most)})
-
-
-def _projected(
-    x: Matrix, y: Matrix, train: NDArray[np.int64], test: NDArray[np.int64], size: int
-) -> float:
-    """Return the information on `test` in the leading canonical directions of `train`."""
-    size = min(size, len(train) // 4)
-    sides = []
-    factors = []
-    for side in (x, y):
-        # Principal components again: those of all samples, in order of size, are nearly right.
-        kept = side[:, :size]
-        centred = kept[train] - kept[train].mean(axis=0)
-        q, r = np.linalg.qr(centred)
-        factors.append(q)
-        sides.append((kept[test], r))
-    u, _, v = np.linalg.svd(factors[0].T @ factors[1], full_matrices=False)
-    count = min(LEADING, len(v), len(test) // 8)
-    projected = [
-        part @ np.linalg.pinv(r) @ directions[:, :count]
-        for (part, r), directions in zip(sides, (u, v.T), strict=True)
-    ]
-    return _unbiased(projected[0], projected[1])[0]
+    pairs = max(1, min(PAIRS, len(x) // 2 // SAMPLES_A_PAIR))
+    side = HeldOutSide.of(Whitened.of_components(x), seed)
+    halves = side.paired(Whitened.of_components(y), pairs)
+    return float(np.mean([_unbiased(u, v)[0] for _, u, v in halves]))
 
 
 def _components(side: Matrix) -> Matrix:
@@ -345,13 +306,7 @@ def _components(side: Matrix) -> Matrix:
     side = drop_constant(side)
     if side.shape[1] == 0:
         return side
-    side = standardized(side)
-    tall = side.shape[0] >= side.shape[1]
-    values, vectors = np.linalg.eigh(side.T @ side if tall else side @ side.T)
-    kept = np.flatnonzero(values > RANK * values[-1])[::-1]
-    if tall:
-        return np.ascontiguousarray(side @ vectors[:, kept])
-    return vectors[:, kept] * np.sqrt(values[kept])
+    return principal_components(standardized(side), FINE)
 
 
 def _tied_fraction(side: Matrix) -> float:

@@ -30,6 +30,8 @@ from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
 from mitools.kinds import is_discrete
+from mitools.linear.components import FINE, principal_components
+from mitools.linear.evidence import certain_gain
 from mitools.messages import removed
 from mitools.ties import Points, blocked_class_neighbours, class_neighbours, equal_steps
 
@@ -37,9 +39,6 @@ __all__ = ["Labels", "ross_terms"]
 
 Codes = NDArray[np.int64]
 
-#: Another estimate replaces the log-loss one only if it is this many standard errors above it: the
-#: largest of several noisy numbers would be biased upwards where there is no information at all.
-EVIDENCE = 3.0
 #: Trees beat matrix products up to about this many dimensions (measured for the Euclidean norm).
 TREE_DIMENSIONS = 8
 #: Wider data are first rotated onto this many leading principal components.
@@ -164,7 +163,7 @@ class Labels(MutualInformationEstimator):
             # A classifier that fails on a few rare labels has a large spread of its own, and is
             # no reason to keep it: the neighbours' error is then the one that counts.
             error = min(difference.std(), other.std()) / np.sqrt(len(codes))
-            if difference.mean() > EVIDENCE * error:
+            if certain_gain(float(difference.mean()), float(error)) > 0:
                 chosen = other
         return chosen, terms
 
@@ -358,8 +357,4 @@ def _compressed(x: Matrix) -> Matrix:
     width = min(MAX_WIDTH, len(x) - 1)
     if x.shape[1] <= width:
         return x
-    values, vectors = np.linalg.eigh(x @ x.T if x.shape[1] > len(x) else x.T @ x)
-    leading = vectors[:, ::-1][:, :width]
-    if x.shape[1] > len(x):
-        return leading * np.sqrt(np.maximum(values[::-1][:width], 0.0))
-    return x @ leading
+    return principal_components(x, FINE, width)

@@ -21,6 +21,7 @@ from mitools.estimators.ksg import KSG, TIE_JITTER
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
 from mitools.kinds import Multiplicities
+from mitools.linear.evidence import certain_gain
 
 __all__ = ["for_repeated"]
 
@@ -34,8 +35,6 @@ ROUNDED = 0.9
 FILLED = 2.0
 #: The spread of `KSG` at independence is about this over the root of n, at any width.
 SPREAD = 0.7
-#: Standard errors by which `EDGE` must exceed it to replace it.
-EVIDENCE = 3.0
 
 
 def for_repeated(
@@ -106,7 +105,8 @@ def _untied(side: Matrix) -> Matrix:
 
 
 def _higher(ksg: Matrix, edge: Matrix, n_samples: int) -> Matrix:
-    return np.where(edge > ksg + EVIDENCE * SPREAD / np.sqrt(n_samples), edge, ksg)
+    error = np.asarray(SPREAD / np.sqrt(n_samples))
+    return np.where(certain_gain(edge - ksg, error) > 0, edge, ksg)
 
 
 @dataclass(frozen=True, repr=False)

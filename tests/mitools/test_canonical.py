@@ -6,7 +6,6 @@ import pytest
 from mitools import KSG
 from mitools.distributions import Gaussian
 from mitools.estimators.canonical import Canonical, local_ksg
-from mitools.estimators.projections import Whitened, held_out, normal_information
 
 
 def embedded(rank, width, information, n, seed, slope=1.0):
@@ -32,45 +31,6 @@ def test_a_constant_side_shares_nothing():
     assert (local_ksg(np.ones((20, 1)), np.arange(20.0)[:, None]) == 0).all()
     estimate = Canonical().estimate(np.ones((60, 2)), np.random.default_rng(0).normal(size=60))
     assert estimate.value == 0
-
-
-@pytest.mark.parametrize("shape", [(500, 3), (60, 200)])
-def test_whitened_components_are_uncorrelated_with_unit_variance(shape):
-    side = np.random.default_rng(0).normal(size=shape) @ np.diag(np.linspace(1, 5, shape[1]))
-    scores = Whitened.of(side).scores
-    covariance = scores.T @ scores / len(scores)
-    assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 1e-9
-    assert 0.98 < np.diag(covariance).min() <= np.diag(covariance).max() <= 1.0
-
-
-def test_kurtosis_tells_normal_sides_from_redundant_ones():
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(2000, 3))
-    assert abs(Whitened.of(z).kurtosis - 1) < 0.1
-    assert Whitened.of(np.hstack([z, z**3])).kurtosis > 1.5
-    assert Whitened.of(z * rng.exponential(size=(2000, 1))).kurtosis > 1.5
-
-
-def test_held_out_halves_cover_every_sample_once():
-    rng = np.random.default_rng(0)
-    white = [Whitened.of(rng.normal(size=(101, 4))) for _ in range(2)]
-    rows = np.concatenate([half.rows for half in held_out(*white, seed=0)])
-    assert (np.sort(rows) == np.arange(101)).all()
-
-
-def test_independent_sides_have_no_held_out_correlation():
-    rng = np.random.default_rng(0)
-    first = [
-        half.correlations[0]
-        for _ in range(20)
-        for half in held_out(*(Whitened.of(rng.normal(size=(200, 30))) for _ in range(2)), seed=0)
-    ]
-    assert abs(np.mean(first)) < 4 * 0.1 / np.sqrt(40)  # one over the root of 100 samples
-
-
-def test_normal_information_is_unbiased_for_weak_pairs():
-    r = np.random.default_rng(0).normal(scale=0.1, size=4000)  # at independence, n = 100
-    assert abs(normal_information(np.abs(r), 100)) / 4000 < 2e-4
 
 
 @pytest.mark.parametrize("width", [1, 5, 50])
@@ -154,25 +114,3 @@ def test_bad_settings_and_few_samples_are_refused():
         Canonical(leading=0)
     with pytest.raises(ValueError, match="at least 40 samples, got 10"):
         Canonical().estimate(np.arange(10.0), np.arange(10.0))
-
-
-def test_leading_directions_are_those_of_the_full_decomposition():
-    """Of the nested triangles and the few leading pairs, against numpy's QR and SVD."""
-    from mitools.estimators.projections import Whitened, _basis, _projected
-
-    rng = np.random.default_rng(3)
-    x = Whitened(rng.normal(size=(300, 40)))
-    y = Whitened(x.scores @ rng.normal(size=(40, 40)) / 9 + rng.normal(size=(300, 40)))
-    train, test = np.arange(0, 300, 2), np.arange(1, 300, 2)
-    basis = _basis(x, y, train, 40)
-    for size in (6, 25, 40):
-        u, v = _projected(x, y, basis, test, size, 3)
-        left, right = x.scores[:, :size], y.scores[:, :size]
-        q = [np.linalg.qr(side[train] - side[train].mean(axis=0)) for side in (left, right)]
-        a, _, b = np.linalg.svd(q[0][0].T @ q[1][0])
-        for side, (_, r), axes, found in ((left, q[0], a, u), (right, q[1], b.T, v)):
-            expected = side[test] @ np.linalg.solve(r, axes[:, :3])
-            expected = (expected - expected.mean(axis=0)) / expected.std(axis=0)
-            signs = np.sign((expected * found).sum(axis=0))
-            assert found == pytest.approx(expected * signs, abs=1e-8)
-    assert basis.r_x is x.factor(train, 40)  # kept for the next pairing
