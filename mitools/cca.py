@@ -13,28 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
-from mitools._arrays import paired_samples
 from mitools._preparation import drop_constant, standardized
-from mitools.base import Matrix, as_call, check_whole
+from mitools.base import Matrix, check_whole
+from mitools.linear.components import RIDGE, Whitened
+from mitools.linear.held_out import PAIRS, HeldOutSide
+from mitools.reduction import Reduction
 
 __all__ = ["CCA"]
 
-Rows = NDArray[np.int64]
-
-#: Numbers of principal components tried, beside the most allowed: a few suffice for a low-rank
-#: signal in wide data, where all of them would drown it.
-COMPONENTS = (10, 30, 90)
-#: Variance added to components of about unit variance, as a half may lack what the whole has.
-RIDGE = 1e-3
-#: Pairs by which numbers of components are compared.
-PAIRS = 10
-
 
 @dataclass(frozen=True, repr=False)
-class CCA:
+class CCA(Reduction):
     r"""The projections that correlate most across the sides, learned on other samples.
 
     Use it for few linear signals in many columns, where `PCA` would keep the noise that varies
@@ -71,11 +61,13 @@ class CCA:
     def __post_init__(self) -> None:
         check_whole("n_components", self.n_components)
 
-    def __repr__(self) -> str:
-        return as_call(self)
+    @property
+    def cross_fitted(self) -> bool:
+        """True: each half of the samples is seen along directions that the other half chose."""
+        return True
 
     def folds(self, x: Any, y: Any) -> list[tuple[Matrix, Matrix]]:
-        """Return both halves, each along the directions that the other half chose.
+        """Return both halves, each along the directions that the other half chose: `halves`.
 
         Args:
             x: Samples of X, with shape (n, d_x) or (n,); trailing axes are flattened.
@@ -87,64 +79,28 @@ class CCA:
         Raises:
             ValueError: For fewer than 40 samples.
         """
-        x, y = paired_samples(x, y)
-        if len(x) < self.minimum_samples():
-            raise ValueError(
-                f"{self} needs at least {self.minimum_samples()} samples, got {len(x)}. Pass "
-                "more, or take a reduction that is not fitted to the pairing, such as PCA(4)."
-            )
-        return self._folds(_whitened(x), _whitened(y))
+        return self.halves(x, y)
 
     def minimum_samples(self) -> int:
         """Return 40: ten points in each half of a half."""
         return 40
 
-    def _folds(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
-        """Return the halves of sides that `_whitened` has made."""
-        n = len(x)
-        order = np.random.default_rng([self.seed, n]).permutation(n)
-        first, second = order[: n // 2], order[n // 2 :]
+    def _reduce(self, x: Matrix) -> Matrix:
+        raise TypeError(f"{self} reduces two sides together: call `halves(x, y)`.")
+
+    def _side(self, x: Matrix) -> Matrix:
+        """Return the principal components of one side, largest first: they know no pairing."""
+        x = drop_constant(x)
+        return Whitened.of(standardized(x)).scores if x.shape[1] else np.zeros((len(x), 1))
+
+    def _halves(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
+        # a half may lack what the whole has: hence the ridge
+        side = HeldOutSide.of(Whitened(x), self.seed, RIDGE)
+        most = max(self.n_components, PAIRS)  # by which numbers of components are compared
         return [
-            _projected(x, y, train, test, _size(x, y, train), self.n_components)
-            for train, test in ((first, second), (second, first))
+            (u[:, : self.n_components], v[:, : self.n_components])
+            for _, u, v in side.paired(Whitened(y), most)
         ]
 
-
-def _whitened(side: Matrix) -> Matrix:
-    """Return the principal components of one side, largest first: they know no pairing."""
-    from mitools.estimators.projections import Whitened  # here: it is slow to import
-
-    side = drop_constant(side)
-    if side.shape[1] == 0:
-        return np.zeros((len(side), 1))
-    return Whitened.of(standardized(side)).scores
-
-
-def _size(x: Matrix, y: Matrix, train: Rows) -> int:
-    """Return the number of components whose first pair predicts best within the training half."""
-    most = max(1, min(max(x.shape[1], y.shape[1]), len(train) // 4))
-    sizes = sorted({min(size, most) for size in (*COMPONENTS, most)})
-    worth = np.zeros(len(sizes))
-    for fit, check in ((train[::2], train[1::2]), (train[1::2], train[::2])):
-        for which, size in enumerate(sizes if len(sizes) > 1 else ()):
-            u, v = _projected(x, y, fit, check, size, PAIRS)
-            r = np.clip((u * v).mean(axis=0), 0, 1 - 1e-12)
-            worth[which] += float(-0.5 * np.log1p(-(r**2)).sum())
-    return sizes[int(np.argmax(worth))]
-
-
-def _projected(
-    x: Matrix, y: Matrix, train: Rows, test: Rows, size: int, pairs: int
-) -> tuple[Matrix, Matrix]:
-    """Return `test` along canonical directions of `train`, standardised, the best pair first."""
-    a, b = (side[train, :size] - side[train, :size].mean(axis=0) for side in (x, y))
-    root_a, root_b = (
-        np.linalg.cholesky(half.T @ half / len(train) + RIDGE * np.eye(half.shape[1]))
-        for half in (a, b)
-    )
-    crossed = solve_triangular(root_a, a.T @ b / len(train), lower=True)
-    to_u, _, to_v = np.linalg.svd(solve_triangular(root_b, crossed.T, lower=True).T)
-    count = min(pairs, *crossed.shape)
-    to_u = solve_triangular(root_a.T, to_u[:, :count])
-    to_v = solve_triangular(root_b.T, to_v[:count].T)
-    return standardized(x[test, :size] @ to_u), standardized(y[test, :size] @ to_v)
+    def _width(self, width: int) -> int:
+        return min(width, self.n_components)

@@ -10,29 +10,37 @@ sees the pairing, is cross-fitted instead, and fitted again for every permutatio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
-from scipy.linalg import eigh
 
-from mitools._arrays import as_samples
+from mitools._arrays import as_samples, paired_samples
 from mitools._preparation import SAFE_HIGH, SAFE_LOW, varying_columns
 from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared, as_call
-from mitools.cca import CCA, _whitened
+from mitools.linear.components import principal_components
 
 __all__ = ["PCA", "Pooling", "RandomProjection", "Reduced", "Reduction"]
 
-#: Columns centred at a time, so that 65,536-wide layers are never copied whole.
-BLOCK = 4096
+#: Entries that differ by less than this share are equally large: the first one tells the sign.
+EQUAL = 1e-9
 
 
 class Reduction(ABC):
-    """A map from (n, d) to (n, k) of one side only. Subclasses are frozen dataclasses."""
+    """A map from (n, d) to (n, k). Subclasses are frozen dataclasses, and implement `_reduce`.
+
+    Most see one side only. One that sees the pairing must be `cross_fitted`: it learns on some
+    rows and is applied to others, which `halves` returns.
+    """
 
     def __repr__(self) -> str:
         return as_call(self)
+
+    @property
+    def cross_fitted(self) -> bool:
+        """Whether it sees both sides, and learns on each half what it applies to the other."""
+        return False
 
     @final
     def reduce(self, x: Any) -> Matrix:
@@ -46,9 +54,48 @@ class Reduction(ABC):
         """
         return self._reduce(as_samples(x, "x"))
 
+    @final
+    def halves(self, x: Any, y: Any) -> list[tuple[Matrix, Matrix]]:
+        """Return both sides reduced: one pair for all samples, or one for each half of them.
+
+        Args:
+            x: Samples of X, with shape (n, d_x) or (n,); trailing axes are flattened.
+            y: Paired samples of Y.
+
+        Returns:
+            One pair of matrices with shapes (n, k), or two with about n / 2 rows each from a
+            reduction that is cross-fitted.
+
+        Raises:
+            ValueError: For fewer samples than it needs.
+        """
+        x, y = paired_samples(x, y)
+        if len(x) < self.minimum_samples():
+            raise ValueError(
+                f"{self} needs at least {self.minimum_samples()} samples, got {len(x)}. Pass "
+                "more, or take a reduction that is not fitted to the pairing, such as PCA(4)."
+            )
+        return self._halves(self._side(x), self._side(y))
+
+    def minimum_samples(self) -> int:
+        """Return the fewest samples that it can be fitted to."""
+        return 1
+
     @abstractmethod
     def _reduce(self, x: Matrix) -> Matrix:
         """Return the reduction of a validated float64 matrix."""
+
+    def _side(self, x: Matrix) -> Matrix:
+        """Return, row by row, what a validated side gives whatever it is paired with."""
+        return self._reduce(x)
+
+    def _halves(self, x: Matrix, y: Matrix) -> list[tuple[Matrix, Matrix]]:
+        """Return the reduced pairs of sides that `_side` has made."""
+        return [(x, y)]
+
+    def _width(self, width: int) -> int:
+        """Return how many columns it leaves of so many, at most."""
+        return width
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,10 +132,16 @@ class PCA(Reduction):
             return np.asarray(np.ldexp(self._scores(np.ldexp(x, -exponent)), exponent))
         return self._scores(x)
 
+    def _width(self, width: int) -> int:
+        return min(width, self.n_components)
+
     def _scores(self, x: Matrix) -> Matrix:
-        by_features = x.shape[1] <= len(x)
-        scores = (_scores_by_features if by_features else _scores_by_samples)(x, self.n_components)
-        largest = np.abs(scores).argmax(axis=0)
+        rounding = max(x.shape) * float(np.finfo(np.float64).eps)
+        scores = principal_components(x, rounding, self.n_components)
+        if scores.shape[1] == 0:
+            return np.zeros((len(x), 1))
+        sizes = np.abs(scores)  # the first of those as large as the largest but for rounding
+        largest = (sizes >= sizes.max(axis=0) * (1 - EQUAL)).argmax(axis=0)
         signs = np.sign(scores[largest, np.arange(scores.shape[1])])
         return np.ascontiguousarray(scores * np.where(signs == 0, 1.0, signs))
 
@@ -121,6 +174,9 @@ class RandomProjection(Reduction):
             return x
         weights = np.random.default_rng(self.seed).normal(size=(x.shape[1], self.n_components))
         return x @ (weights / np.sqrt(self.n_components))
+
+    def _width(self, width: int) -> int:
+        return min(width, self.n_components)
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,6 +246,9 @@ class Pooling(Reduction):
                 pooled = sums / sizes.reshape(-1, *[1] * (len(shape) - axis))
         return np.ascontiguousarray(pooled.reshape(len(x), -1))
 
+    def _width(self, width: int) -> int:
+        return min(width, int(np.prod(self.n_components)))
+
 
 @dataclass(frozen=True, repr=False)
 class Reduced(MutualInformationEstimator):
@@ -212,7 +271,7 @@ class Reduced(MutualInformationEstimator):
     """
 
     estimator: MutualInformationEstimator
-    reduction: Reduction | CCA
+    reduction: Reduction
     reduction_y: Reduction | None = None
 
     def __post_init__(self) -> None:
@@ -220,16 +279,21 @@ class Reduced(MutualInformationEstimator):
             raise TypeError(
                 f"`estimator` must be an estimator such as KSG(), got {self.estimator!r}."
             )
-        if isinstance(self.reduction, CCA):
-            if self.reduction_y is not None:
-                raise ValueError(
-                    f"CCA reduces both sides, so `reduction_y` must be None, got "
-                    f"{self.reduction_y!r}."
-                )
-            return
         for name, value in (("reduction", self.reduction), ("reduction_y", self.reduction_y)):
             if not isinstance(value, Reduction) and (name == "reduction" or value is not None):
                 raise TypeError(f"`{name}` must be a reduction such as PCA(4), got {value!r}.")
+        if self.reduction_y is None:
+            return
+        if self.reduction.cross_fitted:
+            raise ValueError(
+                f"{type(self.reduction).__name__} reduces both sides, so `reduction_y` must be "
+                f"None, got {self.reduction_y!r}."
+            )
+        if self.reduction_y.cross_fitted:
+            raise TypeError(
+                "`reduction_y` must be a reduction of one side such as PCA(4), got "
+                f"{self.reduction_y!r}. Pass it as `reduction`: it reduces both."
+            )
 
     @property
     def unit(self) -> str:
@@ -244,20 +308,20 @@ class Reduced(MutualInformationEstimator):
     @property
     def sides(self) -> tuple[Reduction, Reduction] | None:
         """The reductions of X and of Y; None if one sees both."""
-        if isinstance(self.reduction, CCA):
-            return None
+        return None if self.reduction.cross_fitted else self._both
+
+    @property
+    def _both(self) -> tuple[Reduction, Reduction]:
         return self.reduction, self.reduction_y or self.reduction
 
     def ceiling(self, n_samples: int) -> float:
         """Return the inner estimator's ceiling; with `CCA`, that of half of the samples."""
-        return self.estimator.ceiling(n_samples if self.sides else n_samples // 2)
+        return self.estimator.ceiling(n_samples // 2 if self.reduction.cross_fitted else n_samples)
 
     def minimum_samples(self) -> int:
         """Return what the inner estimator needs; with `CCA`, in each half."""
-        needed = self.estimator.minimum_samples()
-        if isinstance(self.reduction, CCA):
-            return max(self.reduction.minimum_samples(), 2 * needed)
-        return needed
+        needed = self.estimator.minimum_samples() * (2 if self.reduction.cross_fitted else 1)
+        return max(needed, self.reduction.minimum_samples())
 
     def nearby(self) -> Mapping[str, Reduced]:
         """Return the inner estimator's nearby settings, on the same reduced sides."""
@@ -274,42 +338,35 @@ class Reduced(MutualInformationEstimator):
         """Return `other` on the same reduced sides."""
         return replace(self, estimator=self.estimator.around(other))
 
+    def bias_rate(self, d_x: int, d_y: int) -> float:
+        """Return the inner estimator's, for sides of the reduced width."""
+        to_x, to_y = self._both
+        return self.estimator.bias_rate(to_x._width(d_x), to_y._width(d_y))
+
     def _prepare(self, x: Matrix, y: Matrix) -> Prepared | tuple[Matrix, Matrix]:
-        if isinstance(self.reduction, CCA):
-            return _whitened(x), _whitened(y)  # neither knows the pairing
-        return self.estimator.prepare(*self._reduced(x, y))
+        """Return the reduced sides; those that the pairing reduces further are not yet ready."""
+        to_x, to_y = self._both
+        left, right = to_x._side(x), to_y._side(y)
+        if self.reduction.cross_fitted:
+            return left, right
+        return self.estimator.prepare(*self.reduction._halves(left, right)[0])
 
     def _found(self, prepared: Prepared | tuple[Matrix, Matrix]) -> Found:
         if isinstance(prepared, Prepared):
             return prepared.found()
-        return self._over_folds(*prepared)
-
-    def bias_rate(self, d_x: int, d_y: int) -> float:
-        """Return the inner estimator's, for sides of the reduced width."""
-        to_x, to_y = self.sides or (self.reduction, self.reduction)
-        widths = [
-            min(width, int(np.prod(getattr(reduction, "n_components", width))))
-            for width, reduction in ((d_x, to_x), (d_y, to_y))
-        ]
-        return self.estimator.bias_rate(widths[0], widths[1])
+        return self._over_halves(*prepared)
 
     def _permuted(self, prepared: Prepared | tuple[Matrix, Matrix], orders: Orders) -> Matrix:
         """Return the values for y permuted by each row; `CCA` is fitted again each time."""
         if isinstance(prepared, Prepared):
             return prepared.permuted(orders)
         x, y = prepared
-        return np.array([self._over_folds(x, y[order]).value for order in orders])
+        return np.array([self._over_halves(x, y[order]).value for order in orders])
 
-    def _reduced(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        assert self.sides is not None
-        to_x, to_y = self.sides
-        return to_x._reduce(x), to_y._reduce(y)
-
-    def _over_folds(self, x: Matrix, y: Matrix) -> Found:
+    def _over_halves(self, x: Matrix, y: Matrix) -> Found:
         """Return the means over the halves, of the statistics that all of them have."""
-        assert isinstance(self.reduction, CCA)
-        folds = self.reduction._folds(x, y)
-        found = [self.estimator.prepare(u, v).found() for u, v in folds]
+        halves = self.reduction._halves(x, y)
+        found = [self.estimator.prepare(u, v).found() for u, v in halves]
         shared = [key for key in found[0].stats if all(key in each.stats for each in found)]
         return Found(
             float(np.mean([each.value for each in found])),
@@ -322,36 +379,3 @@ class Reduced(MutualInformationEstimator):
 def _check_count(value: Any, name: str = "n_components") -> None:
     if not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
-
-
-def _scores_by_features(x: Matrix, k: int) -> Matrix:
-    """Return the k leading principal scores of x, largest first, from the (d, d) scatter."""
-    centred = x - x.mean(axis=0)
-    _, vectors = _leading(centred.T @ centred, k, max(x.shape))
-    return centred @ vectors
-
-
-def _scores_by_samples(x: Matrix, k: int) -> Matrix:
-    """Return the k leading principal scores of x, largest first, from the (n, n) Gram."""
-    gram = np.zeros((len(x), len(x)))
-    for centred in _centred_blocks(x):
-        gram += centred @ centred.T
-    values, vectors = _leading(gram, k, max(x.shape))
-    return vectors * np.sqrt(values)
-
-
-def _centred_blocks(x: Matrix) -> Iterator[Matrix]:
-    for start in range(0, x.shape[1], BLOCK):
-        block = x[:, start : start + BLOCK]
-        yield block - block.mean(axis=0)
-
-
-def _leading(symmetric: Matrix, k: int, size: int) -> tuple[Matrix, Matrix]:
-    """Return the k largest eigenvalues above rounding, at least one, and their eigenvectors."""
-    last = len(symmetric) - 1
-    values, vectors = eigh(symmetric, subset_by_index=[max(0, last + 1 - k), last])
-    rounding = max(values[-1], 0.0) * size * np.finfo(np.float64).eps
-    kept = (
-        np.flatnonzero(values > rounding)[::-1] if values[-1] > 0 else np.array([len(values) - 1])
-    )
-    return np.maximum(values[kept], 0.0), vectors[:, kept]

@@ -61,7 +61,7 @@ ESTIMATORS: Mapping[str, str] = {
 #: Class methods that make the estimator by themselves, such as EDGE.released("4.4.1").
 PRESETS: Mapping[str, tuple[str, ...]] = {"edge": ("released", "semirobust")}
 
-REDUCTIONS: Mapping[str, Callable[..., Reduction | CCA]] = {
+REDUCTIONS: Mapping[str, Callable[..., Reduction]] = {
     "pca": PCA,
     "random": RandomProjection,
     "pool": Pooling,
@@ -114,7 +114,7 @@ def _estimator(text: str) -> MutualInformationEstimator:
     return _made(text, maker, (), named)
 
 
-def _reduction(text: str) -> Reduction | CCA:
+def _reduction(text: str) -> Reduction:
     name, settings = _parts(text)
     if name not in REDUCTIONS:
         raise ValueError(unknown("reduction", name, REDUCTIONS))
@@ -124,7 +124,7 @@ def _reduction(text: str) -> Reduction | CCA:
         named["n_components"] = _value(positional[0])
     if not isinstance(named.get("n_components"), int | tuple):
         raise ValueError(f"{text!r} must say how many components to keep, such as '{name}:4'.")
-    reduction: Reduction | CCA = _made(text, REDUCTIONS[name], (), named)
+    reduction: Reduction = _made(text, REDUCTIONS[name], (), named)
     return reduction
 
 

@@ -24,13 +24,14 @@ def test_pca_equals_an_independent_one_up_to_signs(n, d):
     assert np.allclose(np.abs(ours), np.abs(oracle), atol=1e-7 * np.abs(oracle).max())
 
 
-def test_both_ways_of_computing_agree():
-    from mitools.reduction import _scores_by_features, _scores_by_samples
-
-    x = wide(50, 40, rank=5)
-    one, other = _scores_by_features(x, 9), _scores_by_samples(x, 9)
-    assert one.shape[1] == other.shape[1] == 5
-    assert np.allclose(np.abs(one), np.abs(other), atol=1e-6)
+def test_halves_are_one_pair_for_what_sees_one_side():
+    x, y = wide(60, 9), wide(60, 5)
+    ((u, v),) = PCA(2).halves(x, y)
+    assert (u == PCA(2).reduce(x)).all()
+    assert (v == PCA(2).reduce(y)).all()
+    assert not PCA(2).cross_fitted
+    with pytest.raises(ValueError, match="one row per sample"):
+        PCA(2).halves(x, y[1:])
 
 
 def test_signs_follow_from_the_data():
