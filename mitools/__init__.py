@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from mitools import estimators
 from mitools.assessment import Assessment, assess
-from mitools.base import Estimate, MutualInformationEstimator
-from mitools.cca import CCA
+from mitools.estimators.base import Estimate, MutualInformationEstimator
+from mitools.estimators.cca import CCA
+from mitools.estimators.reduction import PCA, Pooling, RandomProjection, Reduced
+from mitools.estimators.registry import parse_estimator
+from mitools.evidence.record import Verdict
 from mitools.information import mutual_information
 from mitools.messages import MissingExtraError
-from mitools.reduction import PCA, Pooling, RandomProjection, Reduced
-from mitools.registry import parse_estimator
-from mitools.verdict import Verdict
 
 if TYPE_CHECKING:
     from mitools.comparison import Comparison, compare

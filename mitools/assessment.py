@@ -27,16 +27,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mitools._determined import determined
-from mitools._series import doubts
-from mitools.base import MutualInformationEstimator, check_whole
+from mitools.estimators.base import MutualInformationEstimator, check_whole
+from mitools.estimators.registry import parse_estimator
+from mitools.estimators.sample import Sample
+from mitools.evidence.doubts import determined, doubts
 from mitools.evidence.estimate import Estimate
 from mitools.evidence.record import Assessment, CrossCheck
-from mitools.evidence.sample import Sample
 from mitools.evidence.spread import Spread
 from mitools.evidence.verdict import agree, judge
 from mitools.information import as_estimator
-from mitools.registry import parse_estimator
 
 __all__ = ["Assessment", "assess"]
 
@@ -111,11 +110,11 @@ def assess(
     sample = Sample.of(x, y, given, blocks, n_jobs)
     prepared = sample.prepare(estimator)
     estimate = prepared.estimate
-    second = second_estimator(estimate, cross_check, max(sample.widths))
+    second = second_estimator(estimator, estimate, cross_check, max(sample.widths))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the estimate has just said what there is to warn of
         null, null_parts = prepared.null(n_permutations, _stream(seed, 0))
-        spread, by_size = _subsets(sample, estimate, n_halves, seed)
+        spread, by_size = _subsets(sample, estimator, estimate, n_halves, seed)
         swept = _swept(sample, estimator) if sweep else {}
         check = _checked_by(second, sample, n_permutations, _stream(seed, 3))
     found = Assessment(
@@ -173,6 +172,7 @@ def _determined(sample: Sample, estimate: Estimate) -> tuple[str, ...]:
 
 
 def second_estimator(
+    estimator: MutualInformationEstimator,
     estimate: Estimate,
     cross_check: MutualInformationEstimator | Literal["auto"] | None,
     width: int,
@@ -180,7 +180,6 @@ def second_estimator(
     """Return the estimator that is asked as well: for "auto", the estimator's counterpart."""
     if cross_check != "auto":
         return cross_check
-    estimator = estimate.estimator
     fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))
     other = estimator.counterpart(bool(np.isfinite(estimate.entropy)), width, fewest)
     if isinstance(other, str):
@@ -207,10 +206,14 @@ def _checked_by(
 
 
 def _subsets(
-    sample: Sample, estimate: Estimate, n_halves: int, seed: int
+    sample: Sample,
+    estimator: MutualInformationEstimator,
+    estimate: Estimate,
+    n_halves: int,
+    seed: int,
 ) -> tuple[Spread | None, dict[int, float]]:
     """Return the noise and the bias, and the mean estimate by number of samples."""
-    n, estimator = estimate.n_samples, estimate.estimator
+    n = estimate.n_samples
     by_size = {n: estimate.value}
     splits = -(-n_halves // 2)
     halves = sample.splits(estimator, 2, splits, _stream(seed, 1))

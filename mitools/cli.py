@@ -186,7 +186,7 @@ def matrix(
     """Estimate I for every pair of columns: heat map (png), matrix and p values (csv)."""
     import mitools
     from mitools.evidence.null import tail_text
-    from mitools.tables import read_table
+    from mitools.samples.tables import read_table
 
     chosen = None if estimator is None else mitools.parse_estimator(estimator)
     table = read_table(file, header)
@@ -315,7 +315,7 @@ def _numbers(option: str, text: str) -> list[int]:
 def _read(
     file: Path, x: str, y: str, given: str | None, header: bool | None, chosen: list[Any]
 ) -> tuple[tuple[Any, Any], Any]:
-    from mitools.tables import read_table
+    from mitools.samples.tables import read_table
 
     table = read_table(file, header)
     sides = _side(table, x, chosen), _side(table, y, chosen)
@@ -325,7 +325,7 @@ def _read(
 def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
     """Return the columns as numbers; a column of text as label numbers, to who knows no order."""
     from mitools import Labels, PlugIn
-    from mitools._arrays import as_labels
+    from mitools.samples.arrays import as_labels
 
     if len(table.select(wanted)) == 1 and all(isinstance(one, Labels | PlugIn) for one in chosen):
         column = table.labels(wanted)
@@ -336,7 +336,7 @@ def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
 
 def _several(text: str) -> list[str]:
     """Split "ksg:k=3,variant=2,edge" at the commas that begin an estimator, not a setting."""
-    from mitools.registry import ESTIMATORS
+    from mitools.estimators.registry import ESTIMATORS
 
     found: list[str] = []
     for piece in filter(None, (item.strip() for item in text.split(","))):

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitools import estimators as known
-from mitools.base import Estimate, MutualInformationEstimator, check_whole
+from mitools.estimators.base import Estimate, MutualInformationEstimator, check_whole
+from mitools.estimators.sample import Sample
 from mitools.evidence.null import Null, tail_text
-from mitools.evidence.sample import Sample
 from mitools.information import as_estimator
 
 if TYPE_CHECKING:

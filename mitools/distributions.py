@@ -22,7 +22,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import ndtr
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 
 __all__ = [
     "AdditiveUniform",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitools.base import Estimate, MutualInformationEstimator
+from mitools.estimators.base import Estimate, MutualInformationEstimator
 from mitools.estimators.ksg import KSG
-from mitools.evidence.sample import Sample
+from mitools.estimators.sample import Sample
 
 __all__ = ["as_estimator", "mutual_information"]
 

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools import estimators as known
-from mitools._arrays import as_samples, is_missing
-from mitools._parallel import in_parallel, n_workers
-from mitools.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.engines.workers.parallel import in_parallel, n_workers
+from mitools.estimators.base import Matrix, MutualInformationEstimator, check_whole
+from mitools.estimators.sample import Sample
 from mitools.evidence.null import Null
-from mitools.evidence.sample import Sample
 from mitools.information import as_estimator
-from mitools.kinds import is_discrete
+from mitools.samples.arrays import as_samples, is_missing
+from mitools.samples.kinds import is_discrete
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,13 +14,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from mitools._arrays import paired_samples
-from mitools.base import Estimate, check_whole
-from mitools.counts import CountState
+from mitools.engines.cells.labelled import LabelledCounts
+from mitools.engines.cells.sides import sample_rows
+from mitools.engines.cells.state import CountState
+from mitools.estimators.base import Estimate, check_whole
 from mitools.estimators.edge import EDGE
-from mitools.hashing import sample_rows
-from mitools.labelled_counts import LabelledCounts
 from mitools.messages import require, unknown
+from mitools.samples.arrays import paired_samples
 
 __all__ = [
     "ArrayChunks",

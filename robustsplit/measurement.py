@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from mitools import KSG, PCA, Reduced
-from mitools.base import MutualInformationEstimator
+from mitools.estimators.base import MutualInformationEstimator
+from mitools.estimators.registry import parse_estimator
 from mitools.messages import unknown
-from mitools.registry import parse_estimator
 
 __all__ = ["DEFAULT_ESTIMATOR", "Measurement"]
 

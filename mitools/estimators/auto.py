@@ -22,15 +22,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._arrays import paired_samples
-from mitools._preparation import drop_constant, standardized
-from mitools.base import Found, Matrix, MutualInformationEstimator, Orders, Prepared, check_whole
+from mitools.engines.linear.components import Whitened
+from mitools.engines.linear.gain import EVIDENCE, certain_gain
+from mitools.engines.linear.held_out import HeldOutSide, held_out, two_halves
+from mitools.estimators.base import (
+    Found,
+    Matrix,
+    MutualInformationEstimator,
+    Orders,
+    Prepared,
+    check_whole,
+)
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.ksg import KSG
-from mitools.estimators.repeated import for_repeated
-from mitools.linear.components import Whitened
-from mitools.linear.evidence import EVIDENCE, certain_gain
-from mitools.linear.held_out import HeldOutSide, held_out, two_halves
+from mitools.estimators.router import for_repeated
+from mitools.samples.arrays import paired_samples
+from mitools.samples.scaling import drop_constant, standardized
 
 __all__ = ["Auto", "Candidate", "Explanation"]
 

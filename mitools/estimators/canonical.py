@@ -23,13 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._preparation import drop_constant
-from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.engines.linear.components import Whitened
+from mitools.engines.linear.gain import EVIDENCE_OF_SPREAD, certain_gain
+from mitools.engines.linear.held_out import HeldOut, HeldOutSide, held_out, normal_information
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import _components, _linear_information, rank_normal
 from mitools.estimators.ksg import KSG
-from mitools.linear.components import Whitened
-from mitools.linear.evidence import EVIDENCE_OF_SPREAD, certain_gain
-from mitools.linear.held_out import HeldOut, HeldOutSide, held_out, normal_information
+from mitools.samples.scaling import drop_constant
 
 __all__ = ["Canonical", "Ranks", "canonical_terms", "local_ksg", "normal_terms"]
 

@@ -25,12 +25,18 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 
-from mitools._arrays import as_samples, paired_samples
 from mitools._kernels.local import local_permutation
-from mitools._preparation import drop_constant, standardized
-from mitools.base import Estimate, Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.engines.neighbors.ties import Points, neighbours, standardized_steps
+from mitools.estimators.base import (
+    Estimate,
+    Found,
+    Matrix,
+    MutualInformationEstimator,
+    check_whole,
+)
 from mitools.evidence.null import p_value
-from mitools.ties import Points, neighbours, standardized_steps
+from mitools.samples.arrays import as_samples, paired_samples
+from mitools.samples.scaling import drop_constant, standardized
 
 __all__ = [
     "ConditionalKSG",

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.base import Found, Matrix, MutualInformationEstimator
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
 from mitools.messages import unknown
 
 __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]

@@ -10,9 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._arrays import paired_samples
-from mitools._preparation import varying_columns
-from mitools.base import (
+from mitools.engines.cells.correction import Correction, combined, occupancies_for
+from mitools.engines.cells.pair import Block, Counted, Placed
+from mitools.engines.cells.sides import Grid, Side
+from mitools.engines.cells.state import CountState
+from mitools.engines.linear.directions import (
+    WIDEST,
+    CanonicalDirections,
+    mixed_down,
+    usable_columns,
+)
+from mitools.estimators.base import (
     Estimate,
     Found,
     MutualInformationEstimator,
@@ -20,18 +28,10 @@ from mitools.base import (
     has_views,
     narrowed,
 )
-from mitools.blocks import Block, Counted, Placed
-from mitools.counts import CountState
-from mitools.directions import (
-    WIDEST,
-    CanonicalDirections,
-    mixed_down,
-    usable_columns,
-)
-from mitools.estimators.edge_correction import Correction, combined, occupancies_for
 from mitools.estimators.released import ReleasedEDGE
-from mitools.hashing import Grid, Side
 from mitools.messages import removed, unknown
+from mitools.samples.arrays import paired_samples
+from mitools.samples.scaling import varying_columns
 
 __all__ = ["EDGE"]
 
@@ -418,3 +418,6 @@ def _grids(seed: int, width: int, steps: int, members: int) -> tuple[Grid, ...]:
         order = (np.arange(width) + member) % width
         grids.append(Grid(scale, shifts, order, steps))
     return tuple(grids)
+
+
+CountState.settings_reader = EDGE.from_dict

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
 
-from mitools._preparation import drop_constant, standardized
-from mitools.base import Found, Matrix, MutualInformationEstimator
-from mitools.linear.canonical import canonical_correlations
-from mitools.linear.components import FINE, Whitened, principal_components
-from mitools.linear.evidence import EVIDENCE_OF_SPREAD, certain_gain
-from mitools.linear.held_out import PAIRS, HeldOutSide
+from mitools.engines.linear.canonical import canonical_correlations
+from mitools.engines.linear.components import FINE, Whitened, principal_components
+from mitools.engines.linear.gain import EVIDENCE_OF_SPREAD, certain_gain
+from mitools.engines.linear.held_out import PAIRS, HeldOutSide
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
+from mitools.samples.scaling import drop_constant, standardized
 
 __all__ = ["Gaussian", "GaussianCopula", "rank_normal"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mitools._kernels.spanning import minimum_spanning_tree
-from mitools._preparation import standardized
-from mitools.base import Found, Matrix, MutualInformationEstimator
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
+from mitools.samples.scaling import standardized
 
 __all__ = ["Geometric"]
 

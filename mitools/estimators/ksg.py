@@ -23,7 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mitools._preparation import (
+from mitools.engines.neighbors.one_feature import sorted_rows
+from mitools.engines.neighbors.search import Automatic, NeighborSearch, Orders, Query
+from mitools.engines.workers.threads import both
+from mitools.estimators.base import Found, MutualInformationEstimator, has_views
+from mitools.samples.scaling import (
     break_ties,
     common_scale,
     drop_constant,
@@ -31,10 +35,6 @@ from mitools._preparation import (
     standardized,
     twin_rows,
 )
-from mitools._sorted import sorted_rows
-from mitools._threads import both
-from mitools.base import Found, MutualInformationEstimator, has_views
-from mitools.neighbors import Automatic, NeighborSearch, Orders, Query
 
 __all__ = ["KSG"]
 

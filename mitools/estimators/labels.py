@@ -25,15 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, logsumexp
 
-from mitools._preparation import drop_constant, standardized
-from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.engines.linear.components import FINE, principal_components
+from mitools.engines.linear.gain import certain_gain
+from mitools.engines.neighbors.ties import (
+    Points,
+    blocked_class_neighbours,
+    class_neighbours,
+    equal_steps,
+)
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
-from mitools.kinds import is_discrete
-from mitools.linear.components import FINE, principal_components
-from mitools.linear.evidence import certain_gain
 from mitools.messages import removed
-from mitools.ties import Points, blocked_class_neighbours, class_neighbours, equal_steps
+from mitools.samples.kinds import is_discrete
+from mitools.samples.scaling import drop_constant, standardized
 
 __all__ = ["Labels", "ross_terms"]
 

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from mitools._preparation import drop_constant
-from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
-from mitools.kinds import atom_codes
-from mitools.ties import Points, equal_steps, neighbours, standardized_steps
+from mitools.engines.neighbors.ties import Points, equal_steps, neighbours, standardized_steps
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.samples.kinds import atom_codes
+from mitools.samples.scaling import drop_constant
 
 __all__ = ["Mixed"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
-from mitools.base import Found, Matrix, MutualInformationEstimator
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
 from mitools.estimators.discrete import as_codes
 
 __all__ = ["NoisyBounds"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
-from mitools.base import Found, MutualInformationEstimator, Orders, check_whole
+from mitools.estimators.base import Found, MutualInformationEstimator, Orders, check_whole
 from mitools.messages import unknown
 
 __all__ = ["ReleasedEDGE"]

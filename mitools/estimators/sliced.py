@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mitools.base import Found, Matrix, MutualInformationEstimator, Orders
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, Orders
 from mitools.estimators.ksg import KSG
 
 __all__ = ["Sliced", "random_frame"]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mitools.base import MutualInformationEstimator
-
-__all__ = ["PER_SYMBOL", "Estimate", "Found", "amount", "in_unit"]
+__all__ = ["PER_SYMBOL", "Estimate", "Estimating", "Found", "amount", "in_unit"]
 
 #: An estimate this close to its ceiling, as a fraction of it, says more about n than about the
 #: data.
@@ -34,6 +31,18 @@ def in_unit(record: dict[str, Any], unit: str) -> dict[str, Any]:
     if unit == "nats":
         return record
     return {key.replace("nats", unit): item for key, item in record.items() if key != "bits"}
+
+
+class Estimating(Protocol):
+    """What an estimate says of the estimator that made it."""
+
+    @property
+    def unit(self) -> str:
+        """What its values are in."""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its values may be held against those of other estimators."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Estimate:
     value: float
     n_samples: int
     ceiling: float
-    estimator: MutualInformationEstimator
+    estimator: Estimating
     parts: Mapping[Hashable, Estimate] = field(default_factory=dict)
     stats: Mapping[str, float] = field(default_factory=dict)
     entropy: float = float("inf")
@@ -180,9 +189,7 @@ class Estimate:
         return in_unit(record, self.unit)
 
     @classmethod
-    def pooled(
-        cls, parts: Mapping[Hashable, Estimate], estimator: MutualInformationEstimator
-    ) -> Estimate:
+    def pooled(cls, parts: Mapping[Hashable, Estimate], estimator: Estimating) -> Estimate:
         """Return the estimate of all labels: means of the parts, weighted by label frequency."""
         n_samples = sum(part.n_samples for part in parts.values())
         shares = [part.n_samples / n_samples for part in parts.values()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mitools.base import Estimate
+from mitools.estimators.base import Estimate
 from mitools.estimators.edge import EDGE
 from mitools.messages import require
 from mitools.streaming import (

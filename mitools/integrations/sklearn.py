@@ -17,10 +17,10 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
 from mitools import estimators as known
-from mitools.base import Matrix, MutualInformationEstimator
-from mitools.evidence.sample import Sample
-from mitools.kinds import is_discrete
-from mitools.registry import parse_estimator
+from mitools.estimators.base import Matrix, MutualInformationEstimator
+from mitools.estimators.registry import parse_estimator
+from mitools.estimators.sample import Sample
+from mitools.samples.kinds import is_discrete
 
 __all__ = ["InformationSelector", "information_scores"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mitools.base import Estimate
-from mitools.blocks import Block, Table
-from mitools.counts import CountState
+from mitools.engines.cells.pair import Block, Table
+from mitools.engines.cells.sides import Grid, Side
+from mitools.engines.cells.state import CountState
+from mitools.estimators.base import Estimate
 from mitools.estimators.edge import EDGE
-from mitools.hashing import Grid, Side
 from mitools.messages import require
 from mitools.streaming import SAMPLE, as_edge, fit_sample, sample_rows, sample_size
 

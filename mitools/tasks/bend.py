@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.mixtures import Change, Mixture, mixed, normal_pairs
 
 __all__ = ["MIXTURES", "TASKS"]

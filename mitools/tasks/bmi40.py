@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import digamma, gammaln, ndtr
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.mixtures import Change, Mixture, mixed, normal_information, normal_pairs
 from mitools.tasks.task import Pair, Task
 

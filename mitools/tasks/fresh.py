@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.mixtures import Change, Mixture, changed_normal, mixed
 from mitools.tasks.task import Pair, Task
 from mitools.tasks.truths import entropy_on_grid, levels, normal_density, normal_entropy

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaln, digamma, ndtri
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks import heldout_pairs
 from mitools.tasks.heldout_pairs import laplace_density, rotated, vonmises_information
 from mitools.tasks.mixtures import normal_information

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma, gammaincinv, gammaln, ive, log_ndtr, xlogy
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.task import Pair, Task
 from mitools.tasks.truths import channel_information, middles, normal_density
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.mixtures import changed_normal
 
 __all__ = ["TASKS"]

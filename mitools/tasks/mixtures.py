@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 from mitools.tasks.task import Pair, Task
 
 __all__ = [

@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mitools.base import MutualInformationEstimator, check_whole
-from mitools.registry import parse_estimator
+from mitools.estimators.base import MutualInformationEstimator, check_whole
+from mitools.estimators.registry import parse_estimator
+from mitools.tasks import suites
 from mitools.tasks.scores import Score, Scores
 from mitools.tasks.task import Task
 
@@ -113,14 +114,12 @@ def _run(function: Function, x: Any, y: Any) -> tuple[float | None, str]:
 
 
 def _by_suite(tasks: Any) -> dict[str, tuple[Task, ...]]:
-    from mitools.tasks import suite
-
     if isinstance(tasks, Mapping):
         return {name: tuple(members) for name, members in tasks.items()}
     found: dict[str, tuple[Task, ...]] = {}
     for each in (tasks,) if isinstance(tasks, str | Task) else tasks:
         if isinstance(each, str):
-            found[each] = suite(each)
+            found[each] = suites.suite(each)
         elif isinstance(each, Task):
             found["tasks"] = (*found.get("tasks", ()), each)
         else:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mitools.base import Matrix, check_whole
+from mitools.estimators.base import Matrix, check_whole
 
 __all__ = ["Draw", "Pair", "Task"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import trapezoid
 from scipy.special import ndtri, xlogy
 
-from mitools.base import Matrix
+from mitools.estimators.base import Matrix
 
 __all__ = [
     "channel_information",

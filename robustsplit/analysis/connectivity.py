@@ -24,7 +24,7 @@ from typing import Any
 from torch import nn
 
 from mitools import Assessment, Reduced, Verdict, assess
-from mitools.base import MutualInformationEstimator
+from mitools.estimators.base import MutualInformationEstimator
 from robustsplit.analysis import published
 from robustsplit.analysis.inputs import measured_inputs
 from robustsplit.analysis.layer_rows import LayerRows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mitools.base import MutualInformationEstimator
+from mitools.estimators.base import MutualInformationEstimator
 from robustsplit.data import ImageData
 from robustsplit.measurement import Measurement
 from robustsplit.training import derive_seed

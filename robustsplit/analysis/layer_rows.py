@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from mitools.reduction import Reduction
+from mitools.estimators.reduction import Reduction
 from robustsplit.data import ImageData
 from robustsplit.measurement import Measurement
 from robustsplit.network import Pair, Sketch, collect, weight_layers

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools import EDGE
-from mitools.base import MutualInformationEstimator
+from mitools.estimators.base import MutualInformationEstimator
 from robustsplit.data import ImageData
 
 __all__ = ["on_pair", "published_call"]

@@ -22,16 +22,16 @@ from mitools import (
     assess,
     parse_estimator,
 )
-from mitools.base import Estimate, MutualInformationEstimator
 from mitools.distributions import ClassShift, Gaussian, Identity, SignXor
+from mitools.estimators.base import Estimate, MutualInformationEstimator
 from mitools.estimators.discrete import PlugIn
 from mitools.estimators.geometric import Geometric
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
 from mitools.estimators.noisy import NoisyBounds
+from mitools.estimators.registry import ESTIMATORS
 from mitools.estimators.sliced import Sliced
 from mitools.evidence.null import FITTED_LEVEL, Null, fitted_p_value, p_value
-from mitools.registry import ESTIMATORS
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def test_a_second_opinion_is_needed_and_must_agree():
 
 def test_settings_that_change_the_value_are_named():
     from mitools.evidence.spread import Spread
-    from mitools.verdict import judge
+    from mitools.evidence.verdict import judge
 
     estimate = TOY.estimate(*STRONG)
     evidence = Assessment(
@@ -355,7 +355,8 @@ def second(estimator, width, cross_check="auto", entropy=np.inf, sizes=(1000,)):
 
     parts = [Estimate(1.0, n, 5.0, estimator, entropy=entropy) for n in sizes]
     whole = replace(parts[0], n_samples=sum(sizes), parts=dict(enumerate(parts)))
-    return second_estimator(whole if len(parts) > 1 else parts[0], cross_check, width)
+    whole = whole if len(parts) > 1 else parts[0]
+    return second_estimator(estimator, whole, cross_check, width)
 
 
 def test_the_second_estimator_is_of_another_kind():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mitools import EDGE, KSG, mutual_information
-from mitools.base import MutualInformationEstimator
 from mitools.distributions import Circular, Gaussian
 from mitools.estimators.auto import Auto, _choose, _Side
+from mitools.estimators.base import MutualInformationEstimator
 from mitools.estimators.discrete import PlugIn
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed

@@ -6,7 +6,7 @@ from sklearn.cross_decomposition import CCA as OracleCCA
 
 from mitools import CCA, EDGE, KSG, PCA, Gaussian, Reduced, assess, mutual_information
 from mitools import distributions as known
-from mitools.base import MutualInformationEstimator
+from mitools.estimators.base import MutualInformationEstimator
 from mitools.tasks import suite
 
 

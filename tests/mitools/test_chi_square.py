@@ -20,8 +20,8 @@ from mitools import (
     assess,
     parse_estimator,
 )
-from mitools._kernels.counts import split_codes
-from mitools.counts import CountState
+from mitools._kernels.cells.counts import split_codes
+from mitools.engines.cells.state import CountState
 from mitools.streaming import ArrayChunks, stream_information
 from tests.mitools.naive_edge import chi_square_ratio
 

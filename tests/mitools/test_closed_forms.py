@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mitools import EDGE, KSG, mutual_information
-from mitools.base import MutualInformationEstimator
 from mitools.distributions import Circular, ClassCorrelation, Gaussian, LinearLayer
+from mitools.estimators.base import MutualInformationEstimator
 
 SEEDS = range(4)
 

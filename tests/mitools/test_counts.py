@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitools import EDGE
-from mitools.counts import CountState
-from mitools.estimators.edge_correction import occupancies_for
+from mitools.engines.cells.correction import occupancies_for
+from mitools.engines.cells.state import CountState
 
 
 def data(n=600, d=2, seed=0):

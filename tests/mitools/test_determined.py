@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mitools import EDGE, KSG, Auto, Labels, Verdict, assess
-from mitools._arrays import column_names
-from mitools._determined import determined
+from mitools.evidence.doubts import determined
+from mitools.samples.arrays import column_names
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mitools import EDGE, RandomProjection, Reduced
-from mitools.directions import random_directions
+from mitools.engines.linear.directions import random_directions
 from mitools.estimators import edge_correction
 from tests.mitools.naive_edge import chi_square_ratio, plug_in
 

@@ -10,10 +10,10 @@ from scipy.special import digamma
 
 from mitools import EDGE, blocks
 from mitools._kernels import counts as kernels
-from mitools._kernels.lsh import cell_codes, margin_quantiles, place_codes
-from mitools._kernels.pairings import drawn_codes, shuffled_orders
-from mitools.blocks import Block
-from mitools.hashing import Grid, Side
+from mitools._kernels.cells.lsh import cell_codes, margin_quantiles, place_codes
+from mitools._kernels.cells.pairings import drawn_codes, shuffled_orders
+from mitools.engines.cells.pair import Block
+from mitools.engines.cells.sides import Grid, Side
 from tests.mitools.naive_edge import nested_information, path
 
 

@@ -86,7 +86,7 @@ def test_the_estimators_names_stand_in_one_list():
         found = getattr(mitools, name)
         assert found is getattr(mitools.estimators, name)
         assert (found.__module__, found.__name__) == (f"mitools.estimators.{module}", name)
-    sources = [mitools.__file__, mitools.estimators.__file__, mitools.registry.__file__]
+    sources = [mitools.__file__, mitools.estimators.__file__, mitools.estimators.registry.__file__]
     own = {"GaussianCopula", "NoisyBounds", "ConditionalKSG"}  # whose texts are not their names
     for source in sources:
         names = {

@@ -5,10 +5,10 @@ import pytest
 from scipy.stats import binom, t
 
 from mitools import EDGE, KSG, PCA, Reduced, Verdict, assess
-from mitools.base import MutualInformationEstimator
 from mitools.distributions import AdditiveUniform, Gaussian
+from mitools.estimators.base import MutualInformationEstimator
 from mitools.estimators.mixed import Mixed
-from mitools.evidence.sample import Sample
+from mitools.estimators.sample import Sample
 from mitools.evidence.spread import Spread
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mitools.estimators.repeated import for_repeated
-from mitools.hashing import Side
-from mitools.kinds import (
+from mitools.engines.cells.sides import Side
+from mitools.estimators.router import for_repeated
+from mitools.matrix import _discrete
+from mitools.samples.kinds import (
     Kind,
     Multiplicities,
     atom_codes,
@@ -16,7 +17,6 @@ from mitools.kinds import (
     kind_of,
     share_alone,
 )
-from mitools.matrix import _discrete
 
 LABELS = {
     "text": np.array(["a", "b", "a"]),

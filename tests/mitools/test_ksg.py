@@ -11,8 +11,8 @@ import pytest
 from scipy.special import digamma
 from sklearn.datasets import load_digits
 
+from mitools.engines.neighbors.search import BruteForce, KDTree, Strips
 from mitools.estimators.ksg import KSG
-from mitools.neighbors import BruteForce, KDTree, Strips
 
 sys.path.insert(0, str(Path(__file__).parent))
 import naive_knn

@@ -12,9 +12,8 @@ import numba
 import numpy as np
 import pytest
 
-from mitools import _tiling
-from mitools.messages import MissingExtraError
-from mitools.neighbors import (
+from mitools.engines.neighbors import tiling
+from mitools.engines.neighbors.search import (
     Automatic,
     BruteForce,
     Faiss,
@@ -24,6 +23,7 @@ from mitools.neighbors import (
     Strips,
     Tiles,
 )
+from mitools.messages import MissingExtraError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from naive_knn import neighbor_counts
@@ -135,10 +135,10 @@ def test_tiles_of_a_few_rows(monkeypatch):
     x, y = data("heavy", 333, (12, 15))
     query = Query(4, 1, "l2")
     expected = BruteForce().counts(x, y, query)
-    monkeypatch.setattr(_tiling, "TILE_SIZE", 1)
-    monkeypatch.setattr(_tiling, "TILE_ROWS", 7)
+    monkeypatch.setattr(tiling, "TILE_SIZE", 1)
+    monkeypatch.setattr(tiling, "TILE_ROWS", 7)
     assert equal(Tiles().counts(x, y, query), expected)
-    monkeypatch.setattr(_tiling, "LARGEST_TILE", 1)
+    monkeypatch.setattr(tiling, "LARGEST_TILE", 1)
     assert equal(Tiles().counts(x, y, query), expected)
 
 
@@ -209,7 +209,7 @@ WITHOUT_JIT = """
 import sys; sys.path.insert(0, {tests!r})
 import numpy as np
 from naive_knn import neighbor_counts
-from mitools.neighbors import BruteForce, KDTree, Query, Strips, Tiles
+from mitools.engines.neighbors.search import BruteForce, KDTree, Query, Strips, Tiles
 rng = np.random.default_rng(0)
 for d in (1, 4):
     x, y = np.round(rng.standard_normal((2, 40, d)), 1)

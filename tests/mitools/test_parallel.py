@@ -8,9 +8,9 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from mitools import assess, compare, information_matrix, mutual_information, parse_estimator
-from mitools._parallel import in_parallel, n_workers
-from mitools._threads import over_points
-from mitools.base import MutualInformationEstimator
+from mitools.engines.workers.parallel import in_parallel, n_workers
+from mitools.engines.workers.threads import over_points
+from mitools.estimators.base import MutualInformationEstimator
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 2))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mitools._kernels.projection import project
+from mitools._kernels.cells.projection import project
 
 RNG = np.random.default_rng(0)
 

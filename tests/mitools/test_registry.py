@@ -4,7 +4,7 @@ import pytest
 
 import mitools
 from mitools import CCA, EDGE, KSG, PCA, Pooling, RandomProjection, Reduced, parse_estimator
-from mitools.registry import ESTIMATORS
+from mitools.estimators.registry import ESTIMATORS
 
 KNOWN = {
     "ksg": KSG(),

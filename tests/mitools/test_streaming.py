@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mitools import EDGE
-from mitools.counts import CountState
-from mitools.labelled_counts import LabelledCounts
+from mitools.engines.cells.labelled import LabelledCounts
+from mitools.engines.cells.state import CountState
 from mitools.streaming import (
     ArrayChunks,
     ParquetChunks,

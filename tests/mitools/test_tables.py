@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mitools.tables import read_table
+from mitools.samples.tables import read_table
 
 FRAME = pd.DataFrame(
     {

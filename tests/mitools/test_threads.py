@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from mitools import _threads
-from mitools._threads import both, one_blas_thread, over_points, thread_count
+from mitools.engines.workers import threads
+from mitools.engines.workers.threads import both, one_blas_thread, over_points, thread_count
 
 
 @pytest.fixture(params=[1, 2, 5])
 def n_threads(request, monkeypatch):
-    monkeypatch.setattr(_threads, "_configured", lambda: request.param)
+    monkeypatch.setattr(threads, "_configured", lambda: request.param)
     return request.param
 
 
@@ -88,14 +88,14 @@ def test_blas_gets_its_threads_back_after_the_last_caller():
 FORKED = """
 import os
 import numpy as np
-from mitools import _threads
-_threads._configured = lambda: 2
+from mitools.engines.workers import threads
+threads._configured = lambda: 2
 total = np.zeros(8000)
 def kernel(first, last):
     total[first:last] += 1
-_threads.over_points(kernel, 8000)
+threads.over_points(kernel, 8000)
 child = os.fork()
-_threads.over_points(kernel, 8000)
+threads.over_points(kernel, 8000)
 if child:
     assert os.waitpid(child, 0)[1] == 0
     print("both", total.sum())

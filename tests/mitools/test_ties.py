@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mitools import ties
-from mitools.ties import (
+from mitools.engines.neighbors import ties
+from mitools.engines.neighbors.ties import (
     Points,
     blocked_class_neighbours,
     class_neighbours,

@@ -58,10 +58,9 @@ def test_tables_equal_those_of_numba(case, steps, device, monkeypatch):
     same(on_device.update(empty, *tensors), empty.update(x, y))
 
 
-@pytest.mark.parametrize("projection", ["random", "canonical"])
-def test_projections_are_rounded_differently_and_do_not_matter(projection):
+def test_projections_are_rounded_differently_and_do_not_matter():
     x, y = (np.tile(side, 4) + RNG.normal(size=(N, 12)) for side in (X, Y))
-    empty = EDGE(projection=projection).fit_hash(x[:1000], y[:1000])
+    empty = EDGE(projection="canonical").fit_hash(x[:1000], y[:1000])
     ours = on_device.update(empty, torch.from_numpy(x), torch.from_numpy(y)).finalize()
     assert ours.value == pytest.approx(empty.update(x, y).finalize().value, abs=1e-12)
     assert ours.value > 0.2

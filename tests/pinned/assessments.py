@@ -28,8 +28,8 @@ from mitools import (
     conditional_mutual_information,
     information_matrix,
 )
+from mitools.engines.cells.labelled import LabelledCounts
 from mitools.integrations.sklearn import InformationSelector, information_scores
-from mitools.labelled_counts import LabelledCounts
 from mitools.streaming import ArrayChunks, stream_information
 from tests.pinned.estimates import Values, flat
 from tests.pinned.samples import labels, sample

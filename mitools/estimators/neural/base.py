@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools._preparation import drop_constant
-from mitools.base import Found, Matrix, MutualInformationEstimator, check_whole
+from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import rank_normal
 from mitools.estimators.neural.settings import DEFAULT, Training
 from mitools.messages import require
+from mitools.samples.scaling import drop_constant
 
 if TYPE_CHECKING:
     from torch import Tensor

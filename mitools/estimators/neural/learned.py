@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mitools.base import MutualInformationEstimator, check_whole
+from mitools.estimators.base import MutualInformationEstimator, check_whole
 from mitools.estimators.ksg import KSG
 from mitools.estimators.neural.base import Fold, Trained
 from mitools.estimators.neural.settings import is_number, takes_training_settings

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from mitools.base import as_call, check_whole
+from mitools.estimators.base import as_call, check_whole
 
 __all__ = ["BLOCK", "DEFAULT", "Training", "is_number", "takes_training_settings"]
 

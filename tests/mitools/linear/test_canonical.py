@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from mitools.linear.canonical import (
+from mitools.engines.linear.canonical import (
     Pairing,
     canonical_correlations,
     centred,

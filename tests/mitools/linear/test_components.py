@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from mitools.linear.components import (
+from mitools.engines.linear.components import (
     FINE,
     RIDGE,
     Whitened,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mitools.linear.evidence import EVIDENCE, certain_gain
+from mitools.engines.linear.gain import EVIDENCE, certain_gain
 
 
 def test_it_is_the_lower_limit_of_the_gain():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mitools.distributions import Gaussian
-from mitools.linear.components import Whitened
-from mitools.linear.held_out import (
+from mitools.engines.linear.components import Whitened
+from mitools.engines.linear.held_out import (
     HeldOutSide,
     held_out,
     normal_information,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mitools.linear.ties import even, pair_signs, settled, tied
+from mitools.engines.linear.ties import even, pair_signs, settled, tied
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What estimators are built of: workers, neighbours, cells, and linear algebra of two sides."""

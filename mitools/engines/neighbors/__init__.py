@@ -1,0 +1,1 @@
+"""Nearest neighbours: searches, the path for one column a side, tiles, and neighbours that tie."""

@@ -1,0 +1,1 @@
+"""Threads of kernels, and workers beside each other; neither changes a bit."""
