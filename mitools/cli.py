@@ -324,10 +324,9 @@ def _read(
 
 def _side(table: Any, wanted: str, chosen: list[Any]) -> Any:
     """Return the columns as numbers; a column of text as label numbers, to who knows no order."""
-    from mitools import Labels, PlugIn
     from mitools.samples.arrays import as_labels
 
-    if len(table.select(wanted)) == 1 and all(isinstance(one, Labels | PlugIn) for one in chosen):
+    if len(table.select(wanted)) == 1 and all(one.takes_labels for one in chosen):
         column = table.labels(wanted)
         if column.ndim == 1 and column.dtype.kind not in "iuf":
             return as_labels(column, len(column))[1]

@@ -82,6 +82,11 @@ class MutualInformationEstimator(ABC):
         """
         return self.unit == "nats"
 
+    @property
+    def takes_labels(self) -> bool:
+        """Whether a side may be labels, whose numbers have no order."""
+        return False
+
     def __repr__(self) -> str:
         return as_call(self)
 

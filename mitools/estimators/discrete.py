@@ -84,6 +84,11 @@ class PlugIn(MutualInformationEstimator):
         """Nats, or "chi2" for ``divergence="chi-square"``: no logarithm, and so no unit."""
         return "nats" if self.divergence == "shannon" else "chi2"
 
+    @property
+    def takes_labels(self) -> bool:
+        """Each distinct row is one symbol."""
+        return True
+
     def ceiling(self, n_samples: int) -> float:
         """Return ln n, or n - 1 of chi-square, which every sample's own ceiling is below."""
         if self.divergence == "chi-square":

@@ -118,6 +118,11 @@ class Labels(MutualInformationEstimator):
                 f"`method` must be 'auto', 'ross' or 'log_loss', got {self.method!r}."
             )
 
+    @property
+    def takes_labels(self) -> bool:
+        """Y is a label."""
+        return True
+
     def minimum_samples(self) -> int:
         """Return 4: two samples in each of two classes."""
         return 4

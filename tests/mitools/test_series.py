@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from mitools.evidence.doubts import copied, likeness
 from scipy.signal import lfilter
 
 from mitools import EDGE, KSG, GaussianCopula, Verdict, assess
+from mitools.evidence.doubts import copied, likeness
 from mitools.evidence.pairings import orders, subset_order
 
 QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
