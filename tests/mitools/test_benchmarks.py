@@ -26,6 +26,7 @@ def peers():
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_peers_that_are_installed_give_the_numbers_they_are_known_for(peers, width):
+    pytest.importorskip("ennemi")
     x, y = Gaussian((0.8,), width=width).sample(500, seed=0)
     ksg = KSG(standardize=False, metric="max").estimate(x, y).value
     expected = {
@@ -56,6 +57,7 @@ def test_peers_are_pinned_in_an_extra_of_their_own():
 
 @pytest.mark.slow
 def test_accuracy_writes_scores_and_machine(tmp_path):
+    pytest.importorskip("ennemi")
     command = ["benchmarks/accuracy.py", "--quick", "--estimators", "KSG", "ennemi"]
     done = subprocess.run(
         [sys.executable, *command, "--output", tmp_path / "scores.json"],
