@@ -9,13 +9,14 @@ READY := $(VENV)/.ready
 OLDEST := .venv-oldest
 MITOOLS_TESTS := tests/mitools tests/test_examples.py
 
-.PHONY: help demo test test-slow test-oldest lint format benchmarks clean
+.PHONY: help demo test test-slow test-oldest test-kernel lint format benchmarks clean
 
 help:
 	@echo "make demo        digits, a small net, Algorithm 1, a table, figures and a report (about two minutes)"
 	@echo "make test        the tests (under five minutes)"
 	@echo "make test-slow   the slow tests"
 	@echo "make test-oldest the tests of mitools with the oldest versions that pyproject.toml allows"
+	@echo "make test-kernel the tests of mitools under a second BLAS kernel"
 	@echo "make lint        ruff and mypy"
 	@echo "make benchmarks  speed and accuracy against other packages, coverage of intervals"
 	@echo "make clean       remove the virtual environment and caches (not runs/)"
@@ -49,6 +50,9 @@ $(OLDEST)/.ready: pyproject.toml tests/oldest.py
 	$(OLDEST)/bin/python -m pip install --quiet --editable . --constraint $(OLDEST)/oldest.txt \
 	  hypothesis pytest pytest-xdist
 	@touch $@
+
+test-kernel: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.kernel $(SPREAD) tests/test_kernel.py tests/mitools tests/pinned
 
 lint: $(READY)
 	$(BIN)/ruff check .

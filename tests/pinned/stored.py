@@ -16,14 +16,15 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
+
+from tests.kernel import blas
 
 __all__ = [
     "ELSEWHERE",
@@ -47,16 +48,13 @@ PACKAGES = ("llvmlite", "numba", "numpy", "scikit-learn", "scipy", "torch")
 
 def machine() -> dict[str, str]:
     """Return all that may change the last bit of a number here: processor, kernels, versions."""
-    import_module("scipy.linalg")  # its BLAS is another one than numpy's
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
-    blas = {
-        f"{Path(each['filepath']).parent.name}: {each['internal_api']} {each['version']} "
-        f"{each.get('architecture', '')}".strip()
-        for each in threadpool_info()
-        if each["user_api"] == "blas"
-    }
+    kernels = [
+        f"{folder}: {each['internal_api']} {each['version']} {each.get('architecture', '-')}"
+        for folder, each in sorted(blas().items())
+    ]
     return {
-        "blas": ", ".join(sorted(blas)),
+        "blas": ", ".join(kernels),
         "processor": f"{platform.system()} {platform.machine()} {get_host_cpu_name()}",
         "python": platform.python_version(),
         "simd": " ".join(simd["found"]),
