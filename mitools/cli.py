@@ -361,6 +361,7 @@ def _save(axes: Any, path: Path) -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr, and exit code 2."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of other packages, to their authors
         warnings.showwarning = _warn
         code = _run()
     sys.exit(code)

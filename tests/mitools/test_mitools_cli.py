@@ -186,7 +186,7 @@ def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
     assert "below 1e-06" in result.stdout  # no p value is 0
     assert (folder / "out" / "table.png").read_bytes().startswith(b"\x89PNG")
     square = pd.read_csv(folder / "out" / "table.csv", index_col=0)
-    pairs = pd.read_csv(folder / "out" / "table-pairs.csv")
+    pairs = pd.read_csv(folder / "out" / "table-pairs.csv", float_precision="round_trip")
     assert sorted(square) == sorted(frame)
     assert len(pairs) == 6
     assert set(pairs.loc[0, ["x", "y"]]) == {"x", "name2"}
