@@ -26,9 +26,6 @@ EXTRAS = {
     "robustsplit": "torch",
 }
 
-#: `Learned` does not reach what its example shows.
-WRONG = {"mitools.estimators.neural.learned"}
-
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:
     return [test for test in doctest.DocTestFinder().find(module) if test.examples]
@@ -43,13 +40,7 @@ def failures(module: ModuleType) -> tuple[int, str]:
     return runner.tries, "".join(report)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name in WRONG else name
-        for name in SOURCES
-    ],
-)
+@pytest.mark.parametrize("name", SOURCES)
 def test_examples_give_what_they_show(name):
     for start, extra in EXTRAS.items():
         if name == start or name.startswith(f"{start}."):
