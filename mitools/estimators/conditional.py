@@ -1,24 +1,27 @@
-r"""Conditional mutual information of continuous data, `conditional_mutual_information`.
+r"""Conditional mutual information of columns of any kind, `conditional_mutual_information`.
 
 With :math:`\rho_i` the distance of sample i to its k-th neighbour in (X, Y, Z) and the counts of
 samples within it, i included, in the subspaces (Frenzel and Pompe 2007),
 
 .. math:: \hat I(X; Y \mid Z) = \psi(k) + \langle \psi(n_z) - \psi(n_{xz}) - \psi(n_{yz}) \rangle .
 
-This vanishes in many dimensions, whatever the truth. Two steps take the dimensions of Z out of it:
+This vanishes in many dimensions, whatever the truth. Where Z is discrete, information is averaged
+over its values. Elsewhere two steps take the dimensions of Z out of it:
 
-1. For any f, g and positive s, t: :math:`I(X; Y | Z) = I(X'; Y' | Z)` with :math:`X' = (X - f(Z))
-/ s(Z)`
-   and :math:`Y' = (Y - g(Z)) / t(Z)`. Regressions cross-fitted on other samples supply them.
+1. :math:`I(X; Y | Z) = I(X'; Y' | Z)` for :math:`X' = (X - f(Z)) / s(Z)` with any f and positive
+   s, and for the integral transform of a discrete X (see `conditioning`). Regressions cross-fitted
+   on other samples supply f, s and the probabilities.
 2. Where (X', Y') depends on Z through some S(Z) only, S may stand for Z in the condition. S is
-what held-out
-   regression can still predict of X' and Y', their sizes and their products: nothing, mostly.
+   what held-out regression can still predict of X' and Y', their sizes and their products:
+   nothing, mostly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +37,27 @@ from mitools.estimators.base import (
     MutualInformationEstimator,
     check_whole,
 )
+from mitools.estimators.conditioning import (
+    Side,
+    Tables,
+    centred_in_strata,
+    in_strata,
+    normal_scores,
+    prepared,
+    strata_of,
+)
+from mitools.estimators.discrete import as_codes
+from mitools.estimators.residuals import (
+    features_of,
+    predicted_sizes,
+    summary_of_rest,
+    transformed,
+    unexplained,
+)
 from mitools.evidence.null import p_value
 from mitools.samples.arrays import as_samples, paired_samples
-from mitools.samples.scaling import drop_constant, standardized
+from mitools.samples.kinds import is_discrete
+from mitools.samples.scaling import drop_constant
 
 __all__ = [
     "ConditionalKSG",
@@ -45,36 +66,37 @@ __all__ = [
     "conditional_mutual_information",
 ]
 
-#: A size, relative to unit variance, that is rounding: it keeps logarithms and ratios finite.
-ROUNDING = 1e-12
+Codes = NDArray[np.int64]
+
 #: Up to this many columns, Z itself is the condition: that is always right, and still sharp.
 FEW = 2
-#: A held-out share of variance that counts as predictable; noise stays below it from n = 500 on.
-PREDICTABLE = 0.02
-#: At most this many columns summarise what is left of Z.
-SUMMARY = 2
-#: Random cosine features per length scale, and the length scales in median distances.
-COSINES, LENGTHS = 100, (1.0, 0.4)
-#: Pairs of columns are multiplied up to this many columns of Z, or products of X' and Y'.
-FEW_PRODUCTS = 20
-#: Ridge penalties tried.
-PENALTIES = 10.0 ** np.arange(-1, 5)
+#: A column is determined by Z if this share of its variance is left.
+DETERMINED = 1e-8
+#: Information is averaged over the values of Z if they have this many samples each on average;
+PER_STRATUM = 5
+ROOMY = 4 * PER_STRATUM
+#: Samples for each neighbour in a test, and its most neighbours.
+SAMPLES_PER_NEIGHBOUR, MOST_NEIGHBOURS = 25, 25
 
 
 @dataclass(frozen=True, repr=False)
 class ConditionalKSG(MutualInformationEstimator):
-    """I(X; Y | Z) for continuous X, Y and Z, by nearest neighbours after regression on Z.
+    """I(X; Y | Z) for columns of any kind, by nearest neighbours after regression on Z.
 
-    Use it through `conditional_mutual_information` or `conditional_independence_test`. For a
-    discrete Z pass it as `given` to `mutual_information` instead. X and Y should have few columns
-    (1 to 3); Z may have tens. The value is blind to what the regressions (polynomials and random
-    cosines) cannot find of Z in X and Y: with `residualize="auto"` such a rest is read as
-    dependence of X and Y when both share it, as a parity of three of Z's columns is (every
-    estimator misjudges that one). ``left_r2`` in the statistics, the predictable rest, should be
-    small.
+    Use it through `conditional_mutual_information` or `conditional_independence_test`. X and Y
+    should have few columns (1 to 3); Z may have tens. Columns enter as ranks, so that heavy tails
+    and increasing maps of a column change nothing; columns of at most 12 values by the
+    probabilities of their values given Z. Where rows of Z repeat, information is averaged over
+    them: by counting, if X and Y are discrete too, and by neighbours if each has 20 samples.
+
+    The value is blind to what the regressions (polynomials and random cosines) cannot find of Z in
+    X and Y: with `residualize="auto"` such a rest is read as dependence of X and Y when both share
+    it, as a parity of three of Z's columns is (every estimator misjudges that one). ``left_r2`` in
+    the statistics, the predictable rest, should be small.
 
     Source: Frenzel and Pompe, "Partial mutual information for coupling analysis of multivariate
-    time series" (Phys. Rev. Lett. 2007); ties as in Mesner and Shalizi (2020), Algorithm 1.
+    time series" (Phys. Rev. Lett. 2007); ties as in Mesner and Shalizi (2020), Algorithm 1;
+    randomised integral transforms: Brockwell, "Universal residuals" (2007).
     Ceiling: psi(n) - psi(k). Cost: the trees of KSG on d_x + d_y + (0 to 2) columns, and
     regressions of O(n p^2) with p at most a few hundred features of Z.
 
@@ -107,57 +129,59 @@ class ConditionalKSG(MutualInformationEstimator):
         """Return psi(n) - psi(k)."""
         return float(digamma(n_samples) - digamma(self.k))
 
-    def _side(self, rows: Matrix) -> Matrix:
-        return _scaled(rows)
-
     def _pair(self, x: Matrix, y: Matrix) -> Found:
         """Return I(X; Y) without a condition: Kraskov's first estimator."""
-        return Found(_frenzel_pompe(x, y, x[:, :0], self.k))
+        return Found(_value(self._reduced(x, y, x[:, :0]), self.k))
 
-    def _reduced(
-        self, x: Matrix, y: Matrix, z: Matrix
-    ) -> tuple[Matrix, Matrix, Matrix, dict[str, float]]:
-        """Return X', Y', the condition S and statistics."""
-        x, y, z = _scaled(x), _scaled(y), _scaled(z)
-        if self.residualize == "none" or 0 in (x.shape[1], y.shape[1], z.shape[1]):
-            return x, y, z, {"condition_columns": float(z.shape[1])}
-        fold = np.random.default_rng(self.seed).permutation(len(x)) % self.folds
-        both = np.hstack([x, y])
-        features = [z] if self.residualize == "linear" else [z, self._features(z)]
-        means = [_cross_fitted(part, both, fold) for part in features]
-        rest = both - _better(both, means)
-        stats = {"explained_r2": float(1 - (rest**2).mean() / max((both**2).mean(), ROUNDING))}
+    def _reduced(self, x: Matrix, y: Matrix, z: Matrix) -> _Reduced:
+        """Return X', Y', the condition S, what X may be permuted within, and statistics."""
+        z = drop_constant(z) if z.shape[1] else z
+        strata = strata_of(z) if z.shape[1] else None
+        if self.residualize == "none":
+            return _Reduced(_scaled(x), _scaled(y), _scaled(z), strata, "pooled")
+        sides = [prepared(side, (self.seed, number)) for number, side in enumerate((x, y, z))]
+        first, second, given = sides
+        if 0 in (first.columns.shape[1], second.columns.shape[1], z.shape[1]):
+            return _Reduced(first.columns, second.columns, given.columns, strata, "pooled")
+        if strata is not None and self.residualize == "auto":
+            if first.levels.all() and second.levels.all():
+                tables = Tables(as_codes(x), as_codes(y), strata)
+                return _Reduced(x, y, z[:, :0], strata, "tables", tables=tables)
+            if is_discrete(int(strata.max()) + 1, len(x), ROOMY):
+                return _Reduced(first.columns, second.columns, z[:, :0], strata, "strata")
+            x, y = (
+                _scaled(centred_in_strata(side, strata, (self.seed, 3 + number)))
+                for number, side in enumerate((first, second))
+            )
+            condition = given.columns[:, : given.columns.shape[1] if z.shape[1] <= FEW else 0]
+            return _Reduced(x, y, condition, strata, "pooled")
+        return self._residual(first, second, given.columns, strata)
+
+    def _residual(self, x: Side, y: Side, z: Matrix, strata: Codes | None) -> _Reduced:
+        """Return the sides without what can be told of them from Z, and what is left as S."""
+        fold = np.random.default_rng(self.seed).permutation(len(z)) % self.folds
+        both, levels = np.hstack([x.columns, y.columns]), np.concatenate([x.levels, y.levels])
+        d_x, linear = x.columns.shape[1], self.residualize == "linear"
+        features = [z] if linear else [z, features_of(z, self.seed + 1)]
+        rest = unexplained(both, features, fold)
+        stats = {"explained_r2": float(1 - (rest**2).mean() / (both**2).mean())}
+        determined = (rest**2).mean(axis=0) < DETERMINED
         condition = z
-        if self.residualize == "auto":
-            rest /= self._scales(rest, features[1], fold)
-            rest = standardized(rest)
-            summary, stats["left_r2"] = _summary(rest, x.shape[1], features[1], fold)
+        if linear:
+            rest[:, levels] = both[:, levels]  # Z is all in the condition
+        else:
+            rest = normal_scores(rest / predicted_sizes(rest, features[1], fold))
+            rest = unexplained(rest, features[1:], fold)  # what ranking bent, once more
+            rest /= predicted_sizes(rest, features[1], fold)
+            for number in np.flatnonzero(levels):
+                noise = np.random.default_rng([self.seed, 3, int(number)]).random(len(z))
+                rest[:, number] = transformed(both[:, number], features[1], fold, noise)
+        rest[:, determined] = 0.0
+        first, second = _scaled(rest[:, :d_x]), _scaled(rest[:, d_x:])
+        if not linear and first.shape[1] and second.shape[1]:
+            summary, stats["left_r2"] = summary_of_rest(first, second, features[1], fold)
             condition = summary if z.shape[1] > FEW else z
-        rest = standardized(rest)
-        stats["condition_columns"] = float(condition.shape[1])
-        return rest[:, : x.shape[1]], rest[:, x.shape[1] :], condition, stats
-
-    def _features(self, z: Matrix) -> Matrix:
-        """Return polynomials and random cosines of Z, standardised, with shape (n, p)."""
-        rng = np.random.default_rng(self.seed + 1)
-        d = z.shape[1]
-        parts = [z, z**2, z**3, np.abs(z), np.sin(2 * z)]
-        if d <= FEW_PRODUCTS:
-            first, second = np.triu_indices(d, 1)
-            parts.append(z[:, first] * z[:, second])
-        some = z[rng.permutation(len(z))[:200]]
-        length = np.median(np.linalg.norm(some[::2][: len(some) // 2] - some[1::2], axis=1))
-        for scale in LENGTHS:
-            directions = rng.normal(size=(d, COSINES)) / (scale * max(length, ROUNDING))
-            parts.append(np.cos(z @ directions + rng.uniform(0, 2 * np.pi, size=COSINES)))
-        return standardized(np.hstack(parts))
-
-    def _scales(self, rest: Matrix, features: Matrix, fold: NDArray[np.int64]) -> Matrix:
-        """Return the predicted size of each entry, 1 where sizes cannot be predicted."""
-        sizes = np.log(np.abs(rest) + 1e-3 * rest.std(axis=0) + ROUNDING)
-        predicted = _cross_fitted(features, sizes, fold)
-        useful = _r2(sizes, predicted) > PREDICTABLE
-        return np.exp(np.where(useful, predicted - sizes.mean(axis=0), 0.0))
+        return _Reduced(first, second, condition, strata, "pooled", stats)
 
 
 @dataclass(frozen=True)
@@ -166,7 +190,7 @@ class ConditionalTest:
 
     Attributes:
         estimate: The estimate of I(X; Y | Z), in nats.
-        null: The values after local permutations, with shape (n_permutations,).
+        null: The values after permutations of X given Z, with shape (n_permutations,).
         p_value: (1 + the number of them at or above the estimate) / (n_permutations + 1).
     """
 
@@ -184,19 +208,19 @@ class ConditionalTest:
 def conditional_mutual_information(
     x: Any, y: Any, z: Any, *, estimator: ConditionalKSG | None = None
 ) -> Estimate:
-    """Estimate I(X; Y | Z) in nats for a continuous Z.
+    """Estimate I(X; Y | Z) in nats, for continuous and discrete columns on every side.
 
     Args:
         x: Samples of X, with shape (n, d_x) or (n,).
         y: Paired samples of Y, with shape (n, d_y) or (n,).
-        z: Paired samples of Z, with shape (n, d_z) or (n,). For discrete Z, pass it as `given` to
-            `mutual_information`.
+        z: Paired samples of Z, with shape (n, d_z) or (n,). For labels with an estimator of your
+            own choice, pass them as `given` to `mutual_information`.
         estimator: `ConditionalKSG()` when not given.
 
     Returns:
         The estimate; its statistics say how much of X and Y the regression on Z explained
-        (``explained_r2``), what it could predict afterwards (``left_r2``), and how many columns
-        the condition had (``condition_columns``).
+        (``explained_r2``), what it could predict afterwards (``left_r2``), how many columns the
+        condition had (``condition_columns``), and how many values a discrete Z has (``strata``).
 
     Raises:
         TypeError: For data that are not numbers, or another kind of estimator.
@@ -210,8 +234,8 @@ def conditional_mutual_information(
         >>> bool(abs(conditional_mutual_information(x, y, z).value) < 0.05)
         True
     """
-    estimator, x, y, z = _checked(x, y, z, estimator)
-    return _estimated(estimator, len(x), *estimator._reduced(x, y, z))
+    chosen, x, y, z = _checked(x, y, z, ConditionalKSG() if estimator is None else estimator)
+    return _estimated(chosen, chosen._reduced(x, y, z))
 
 
 def conditional_independence_test(
@@ -227,14 +251,16 @@ def conditional_independence_test(
     """Test whether X and Y are independent given Z, by permutations among samples of similar Z.
 
     A plain permutation of X would break its dependence on Z too, and so reject for the wrong
-    reason. Here X moves only among the `neighbors` nearest samples in the condition (Runge 2018,
-    Algorithm 1), after the regression on Z: everywhere, if nothing of Z is left in X and Y.
+    reason. Where rows of Z repeat, X moves among the samples with the same Z, which is exact.
+    Elsewhere it moves, after the regression on Z, only among the `neighbors` nearest samples in
+    the condition (Runge 2018, Algorithm 1): everywhere, if nothing of Z is left in X and Y.
 
     Args:
         x: Samples of X, with shape (n, d_x) or (n,).
         y: Paired samples of Y, likewise.
         z: Paired samples of Z, likewise.
-        estimator: `ConditionalKSG()` when not given.
+        estimator: `ConditionalKSG()` when not given, with k from 4 to 25, one for each 25 samples:
+            more neighbours vary less, and detect more.
         n_permutations: How many permutations; the smallest p value is 1 / (n_permutations + 1).
         neighbors: Among how many nearest samples X may move.
         seed: Seed of the permutations.
@@ -249,26 +275,39 @@ def conditional_independence_test(
     for name, number in (("n_permutations", n_permutations), ("neighbors", neighbors)):
         if number < 1:
             raise ValueError(f"`{name}` must be at least 1, got {number}.")
-    estimator, x, y, z = _checked(x, y, z, estimator)
-    x, y, condition, stats = estimator._reduced(x, y, z)
-    estimate = _estimated(estimator, len(x), x, y, condition, stats)
+    chosen, x, y, z = _checked(x, y, z, ConditionalKSG() if estimator is None else estimator)
+    estimator = replace(chosen, k=_neighbours_for_tests(len(x))) if estimator is None else chosen
+    reduced = estimator._reduced(x, y, z)
+    estimate = _estimated(estimator, reduced)
     rng = np.random.default_rng(seed)
     near = None
-    if condition.shape[1]:
-        near = cKDTree(condition).query(condition, k=min(neighbors, len(x) - 1) + 1, p=np.inf)[1]
+    if reduced.strata is None and reduced.condition.shape[1]:
+        near = _nearest(reduced.condition, min(neighbors, len(x) - 1) + 1)
     null = np.empty(n_permutations)
     for number in range(n_permutations):
-        order = rng.permutation(len(x))
-        if near is not None:
-            order = local_permutation(rng.permuted(near, axis=1).astype(np.int64), order)
-        null[number] = _frenzel_pompe(x[order], y, condition, estimator.k)
+        if reduced.strata is not None:
+            order = in_strata(reduced.strata, rng)
+        else:
+            order = rng.permutation(len(x))
+            if near is not None:
+                order = local_permutation(rng.permuted(near, axis=1).astype(np.int64), order)
+        null[number] = _value(reduced, estimator.k, order)
     return ConditionalTest(estimate, null, p_value(null, estimate.value))
 
 
+def _neighbours_for_tests(n_samples: int) -> int:
+    """Return k for a test: more neighbours than for a value vary less, and so detect more."""
+    return min(max(4, n_samples // SAMPLES_PER_NEIGHBOUR), MOST_NEIGHBOURS)
+
+
+def _nearest(rows: Matrix, count: int) -> Codes:
+    """Return the nearest rows of each, itself included, with shape (n, count)."""
+    return np.asarray(cKDTree(rows).query(rows, k=count, p=np.inf)[1])
+
+
 def _checked(
-    x: Any, y: Any, z: Any, estimator: ConditionalKSG | None
+    x: Any, y: Any, z: Any, estimator: ConditionalKSG
 ) -> tuple[ConditionalKSG, Matrix, Matrix, Matrix]:
-    estimator = ConditionalKSG() if estimator is None else estimator
     if not isinstance(estimator, ConditionalKSG):
         raise TypeError(
             f"`estimator` must be a ConditionalKSG, got {estimator!r}. For a discrete Z, use "
@@ -287,16 +326,41 @@ def _checked(
     return estimator, x, y, z
 
 
-def _estimated(
-    estimator: ConditionalKSG,
-    n: int,
-    x: Matrix,
-    y: Matrix,
-    condition: Matrix,
-    stats: dict[str, float],
-) -> Estimate:
-    value = _frenzel_pompe(x, y, condition, estimator.k)
-    return Estimate(value, n, estimator.ceiling(n), estimator, stats=stats)
+class _Reduced(NamedTuple):
+    """What the information is counted in."""
+
+    x: Matrix
+    y: Matrix
+    condition: Matrix  # what stands for Z among the neighbours
+    strata: Codes | None  # the distinct values of a discrete Z
+    counted: Literal["pooled", "strata", "tables"]
+    stats: Mapping[str, float] = MappingProxyType({})
+    tables: Tables | None = None
+
+
+def _estimated(estimator: ConditionalKSG, reduced: _Reduced) -> Estimate:
+    n = len(reduced.x)
+    stats = {"condition_columns": float(reduced.condition.shape[1]), **reduced.stats}
+    if reduced.strata is not None:
+        stats["strata"] = float(reduced.strata.max() + 1)
+    return Estimate(_value(reduced, estimator.k), n, estimator.ceiling(n), estimator, stats=stats)
+
+
+def _value(reduced: _Reduced, k: int, order: Codes | None = None) -> float:
+    """Return the estimate, with the rows of X in another order where one is given."""
+    if reduced.tables is not None:
+        return reduced.tables.information(order)
+    x = reduced.x if order is None else reduced.x[order]
+    y, strata = reduced.y, reduced.strata
+    if reduced.counted == "pooled" or strata is None:
+        return _frenzel_pompe(x, y, reduced.condition, k)
+    total, none = 0.0, reduced.condition
+    for rows in np.split(np.argsort(strata, kind="stable"), np.cumsum(np.bincount(strata))[:-1]):
+        if len(rows) > 1:
+            own = min(k, max(len(rows) // PER_STRATUM, 1))
+            first, second = drop_constant(x[rows]), drop_constant(y[rows])
+            total += len(rows) * _frenzel_pompe(first, second, none[rows], own)
+    return total / len(x)
 
 
 def _frenzel_pompe(x: Matrix, y: Matrix, z: Matrix, k: int) -> float:
@@ -308,65 +372,6 @@ def _frenzel_pompe(x: Matrix, y: Matrix, z: Matrix, k: int) -> float:
     n_z = Points(z).within(near.reach) if z.shape[1] else np.full(len(x), len(x))
     terms = digamma(near.k) + digamma(n_z) - digamma(n_xz) - digamma(n_yz)
     return float(terms.mean())
-
-
-def _summary(
-    rest: Matrix, d_x: int, features: Matrix, fold: NDArray[np.int64]
-) -> tuple[Matrix, float]:
-    """Return what is predictable in the residuals as a few columns, and how much it is."""
-    targets = [rest, np.abs(rest)]
-    x, y = rest[:, :d_x], rest[:, d_x:]
-    if d_x * y.shape[1] <= FEW_PRODUCTS:
-        targets.append((x[:, :, None] * y[:, None, :]).reshape(len(rest), -1))
-    target = standardized(np.hstack(targets))
-    predicted = _cross_fitted(features, target, fold)
-    shares = _r2(target, predicted)
-    found = predicted[:, shares > PREDICTABLE]
-    if found.shape[1] > SUMMARY:
-        found = found - found.mean(axis=0)
-        u, s, _ = np.linalg.svd(found, full_matrices=False)
-        found = u[:, :SUMMARY] * s[:SUMMARY]
-    return _scaled(found), float(max(shares.max(), 0.0))
-
-
-def _cross_fitted(features: Matrix, targets: Matrix, fold: NDArray[np.int64]) -> Matrix:
-    """Return ridge predictions of each row by the other folds, the penalty by generalised CV.
-
-    As `sklearn.linear_model.RidgeCV(alpha_per_target=True)`, whose r^2 differs by 0.005 at most
-    below half as many columns as rows, in a fourth to a seventh of its time.
-    """
-    predicted = np.empty_like(targets)
-    for number in range(int(fold.max()) + 1):
-        train, test = fold != number, fold == number
-        centre, middle = features[train].mean(axis=0), targets[train].mean(axis=0)
-        design, aim = features[train] - centre, targets[train] - middle
-        values, vectors = np.linalg.eigh(design.T @ design)
-        values = np.maximum(values, 0.0)
-        loads = vectors.T @ (design.T @ aim)
-        total = (aim**2).sum(axis=0)
-        best, coefficients = np.full(targets.shape[1], np.inf), np.zeros_like(loads)
-        for penalty in PENALTIES:
-            inverse = 1 / (values + penalty)
-            # the residual sum of squares, from loads alone
-            squares = total - (loads**2 * (2 * inverse - values * inverse**2)[:, None]).sum(axis=0)
-            freedom = max(1 - (1 + (values * inverse).sum()) / len(design), 1e-3)
-            better = squares / freedom**2 < best
-            best = np.where(better, squares / freedom**2, best)
-            coefficients = np.where(better, inverse[:, None] * loads, coefficients)
-        predicted[test] = (features[test] - centre) @ (vectors @ coefficients) + middle
-    return predicted
-
-
-def _better(targets: Matrix, predictions: list[Matrix]) -> Matrix:
-    """Return, per column, the prediction with the least held-out error; the mean, 0, competes."""
-    candidates = np.stack([np.zeros_like(targets), *predictions])
-    errors = ((candidates - targets) ** 2).mean(axis=1)
-    return np.take_along_axis(candidates, errors.argmin(axis=0)[None, None], axis=0)[0]
-
-
-def _r2(targets: Matrix, predicted: Matrix) -> Matrix:
-    variance = targets.var(axis=0)
-    return 1 - ((targets - predicted) ** 2).mean(axis=0) / np.where(variance > 0, variance, 1.0)
 
 
 def _scaled(side: Matrix) -> Matrix:

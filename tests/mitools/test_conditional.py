@@ -224,7 +224,7 @@ def test_neighbours_are_counted_in_whole_numbers():
 @pytest.mark.parametrize(("n", "d", "q"), [(300, 5, 2), (500, 20, 4)])
 def test_cross_fitted_ridge_is_scikit_learns(n, d, q):
     linear_model = pytest.importorskip("sklearn.linear_model")
-    from mitools.estimators.conditional import PENALTIES, _cross_fitted, _r2
+    from mitools.estimators.residuals import PENALTIES, _r2, cross_fitted
 
     rng = np.random.default_rng(0)
     features = rng.normal(size=(n, d))
@@ -234,6 +234,165 @@ def test_cross_fitted_ridge_is_scikit_learns(n, d, q):
     for train, test in ((fold == 0, fold == 1), (fold == 1, fold == 0)):
         model = linear_model.RidgeCV(alphas=PENALTIES, alpha_per_target=True)
         theirs[test] = model.fit(features[train], targets[train]).predict(features[test])
-    ours = _r2(targets, _cross_fitted(features, targets, fold))
+    ours = _r2(targets, cross_fitted(features, targets, fold))
     np.testing.assert_allclose(ours, _r2(targets, theirs), atol=0.005)
     assert ours.max() > 0.1
+
+
+def sigmoid(t):
+    return 1 / (1 + np.exp(-t))
+
+
+def flipped(rng, n):
+    z = rng.integers(2, size=n)
+    return *(z ^ (rng.random((2, n)) < 0.2)), z
+
+
+def sums(rng, n):
+    z = rng.integers(3, size=(n, 3))
+    return *(z.sum(axis=1) + rng.integers(2, size=(2, n))), z
+
+
+def binary(rng, n, d):
+    z = rng.normal(size=(n, d))
+    return *(rng.random((2, n)) < sigmoid(2 * z.sum(axis=1) / np.sqrt(d))), z
+
+
+def binary_of_age(rng, n):
+    z = rng.integers(20, 60, size=n)
+    return *(rng.random((2, n)) < sigmoid((z - 40) / 8)), z
+
+
+def counts(rng, n):
+    z = rng.normal(size=(n, 2))
+    return *rng.poisson(np.exp(1 + z[:, 0] / 2), size=(2, n)), z
+
+
+def heavy(rng, n, rho=0.0, sigma=3.0, d=4):
+    z = rng.normal(size=(n, d))
+    first, second = coupled(rng, n, rho)
+    shared = z.sum(axis=1)[:, None] / np.sqrt(d)
+    return np.exp(sigma * (shared + first)), np.exp(sigma * (shared + second)), z
+
+
+def of_levels(rng, n, levels, rho=0.0):
+    z = rng.integers(levels, size=(n, 1))
+    first, second = coupled(rng, n, rho)
+    return z + first, z + second, z
+
+
+def of_both(rng, n, rho=0.0):
+    z, switch = rng.normal(size=(n, 1)), rng.integers(2, size=(n, 1))
+    first, second = coupled(rng, n, rho)
+    shared = np.where(switch == 1, z, -z) + switch
+    return shared + first, shared + second, np.hstack([z, switch])
+
+
+KINDS = {
+    "binary given binary": flipped,
+    "sums given three columns of levels": sums,
+    "binary given one continuous": lambda rng, n: binary(rng, n, 1),
+    "binary given five continuous": lambda rng, n: binary(rng, n, 5),
+    "binary given age": binary_of_age,
+    "counts given continuous": counts,
+    "heavy tails": heavy,
+    "normal given five levels": lambda rng, n: of_levels(rng, n, 5),
+    "normal given age": lambda rng, n: of_levels(rng, n, 40),
+    "normal given both kinds": of_both,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_found_where_nothing_is(kind):
+    rng = np.random.default_rng(20)
+    values = [conditional_mutual_information(*KINDS[kind](rng, 600)).value for _ in range(3)]
+    # one estimate has a standard deviation of at most 0.03
+    assert abs(np.mean(values)) < 0.06
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_level_of_the_test(kind):
+    p_values = []
+    for seed in range(60):
+        data = KINDS[kind](np.random.default_rng(seed), 300)
+        p_values.append(conditional_independence_test(*data, n_permutations=19).p_value)
+    # of 60 tests with a level of 5 %, more than 8 reject in 0.4 %
+    assert (np.array(p_values) <= 0.05).sum() <= 8
+
+
+POWER = {
+    "binary": lambda rng, n: of_levels(rng, n, 2, 0.4),
+    "five levels": lambda rng, n: of_levels(rng, n, 5, 0.4),
+    "age": lambda rng, n: of_levels(rng, n, 40, 0.4),
+    "both kinds": lambda rng, n: of_both(rng, n, 0.4),
+    "heavy tails": lambda rng, n: heavy(rng, n, 0.4),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", POWER)
+def test_power_of_the_test(kind):
+    found = [
+        conditional_independence_test(
+            *POWER[kind](np.random.default_rng(seed), 500), n_permutations=19
+        ).p_value
+        <= 0.05
+        for seed in range(30)
+    ]
+    # with a power of 90 %, fewer than 23 of 30 in 0.8 %
+    assert sum(found) >= 23
+
+
+def test_labels_given_a_label_are_counted():
+    rng = np.random.default_rng(21)
+    z = rng.integers(2, size=3000)
+    x = rng.integers(2, size=3000)
+    y = x ^ (rng.random(3000) < np.where(z == 1, 0.1, 0.3))
+    truth = np.log(2) + np.mean([p * np.log(p) + (1 - p) * np.log(1 - p) for p in (0.1, 0.3)])
+    estimate = conditional_mutual_information(x, y, z)
+    assert estimate.value == pytest.approx(truth, abs=0.03)
+    assert estimate.stats["strata"] == 2
+    # the names of labels do not matter
+    again = conditional_mutual_information(-7 * x, 3 - y, np.array([5.5, -2])[z])
+    assert again.value == pytest.approx(estimate.value, abs=1e-12)
+
+
+def test_what_z_determines_carries_nothing():
+    rng = np.random.default_rng(22)
+    x = rng.normal(size=400)
+    y = x + rng.normal(size=400)
+    for z in (x, 2 * x - 1, np.exp(x), np.column_stack([x, rng.normal(size=(400, 2))])):
+        assert conditional_mutual_information(x, y, z).value == 0
+        assert conditional_mutual_information(x, x, z).value == 0
+        assert conditional_independence_test(x, y, z, n_permutations=9).p_value == 1
+    # a negative control: nearly determined is not determined
+    noise, other = rng.normal(size=(2, 400))
+    near = conditional_mutual_information(x + 0.1 * noise, noise + 0.3 * other, x).value
+    assert near > 0.5
+
+
+def test_increasing_maps_of_each_column_change_nothing():
+    rng = np.random.default_rng(23)
+    x, y, z = heavy(rng, 300, rho=0.8, sigma=0.5, d=3)
+    first = conditional_mutual_information(x, y, z).value
+    bent = conditional_mutual_information(np.log(x), y**3, np.sinh(3 * z)).value
+    assert bent == first
+    # a negative control: the plain estimator sees the tails
+    plain = [
+        conditional_mutual_information(*data, estimator=PLAIN).value
+        for data in ((x, y, z), (x**6, y**6, z))
+    ]
+    assert abs(plain[0] - plain[1]) > 0.02
+
+
+def test_a_test_permutes_among_equal_values_of_z():
+    # X and Y depend on Z alone, through values that no curve follows: only strata are right
+    rng = np.random.default_rng(24)
+    level = rng.normal(size=40)
+    p_values = []
+    for _ in range(30):
+        z = rng.integers(40, size=300)
+        x, y = 5 * level[z] + rng.normal(size=(2, 300))
+        p_values.append(conditional_independence_test(x, y, z, n_permutations=19).p_value)
+    assert (np.array(p_values) <= 0.05).sum() <= 6
