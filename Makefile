@@ -66,6 +66,7 @@ format: $(READY)
 benchmarks: $(READY)
 	@for name in speed edge accuracy; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	$(BIN)/python benchmarks/intervals.py --groups plain --sizes 1000
+	$(BIN)/python benchmarks/conditional.py
 
 clean:
 	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache build dist
