@@ -26,7 +26,7 @@ from mitools.estimators.base import (
     as_call,
 )
 from mitools.samples.arrays import as_samples, paired_samples
-from mitools.samples.scaling import SAFE_HIGH, SAFE_LOW, varying_columns
+from mitools.samples.scaling import SAFE_HIGH, SAFE_LOW, alike, varying_columns
 
 __all__ = ["PCA", "Pooling", "RandomProjection", "Reduced", "Reduction"]
 
@@ -180,7 +180,7 @@ class RandomProjection(Reduction):
         if x.shape[1] <= self.n_components:
             return x
         weights = np.random.default_rng(self.seed).normal(size=(x.shape[1], self.n_components))
-        return x @ (weights / np.sqrt(self.n_components))
+        return alike(x, x @ (weights / np.sqrt(self.n_components)))
 
     def _width(self, width: int) -> int:
         return min(width, self.n_components)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools.engines.linear.components import FINE, principal_components
 from mitools.estimators.base import Matrix
 from mitools.estimators.conditioning import integral_transform
 from mitools.estimators.discrete import as_codes
@@ -117,9 +118,7 @@ def summary_of_rest(
     shares = _r2(target, predicted)
     found = predicted[:, shares > PREDICTABLE]
     if found.shape[1] > SUMMARY:
-        found = found - found.mean(axis=0)
-        u, s, _ = np.linalg.svd(found, full_matrices=False)
-        found = u[:, :SUMMARY] * s[:SUMMARY]
+        found = principal_components(found, FINE, SUMMARY)
     if found.shape[1]:
         found = standardized(drop_constant(found))
     return found, float(max(shares.max(), 0.0))

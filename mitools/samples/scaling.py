@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mitools._kernels.columns import adjacent_twins, extremes, row_keys, twins_in
 
 __all__ = [
+    "alike",
     "break_ties",
     "common_scale",
     "distinct_rows",
@@ -115,6 +116,12 @@ def first_twins(side: Matrix) -> NDArray[np.int64] | None:
         return None
     first, inverse = distinct_rows(side)
     return None if len(first) == len(side) else first[inverse]
+
+
+def alike(side: Matrix, computed: Matrix) -> Matrix:
+    """Return what was computed of each row of `side`, made the same for rows that are equal."""
+    twins = first_twins(side)
+    return computed if twins is None else np.ascontiguousarray(computed[twins])
 
 
 def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:

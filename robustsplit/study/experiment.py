@@ -47,9 +47,10 @@ PAIR_COST = 1.6
 class Experiment:
     """A study in its run directory.
 
-    Example:
-        >>> Experiment.create(load("study.toml"), "runs/study").run()  # doctest: +SKIP
-        >>> Experiment.open("runs/study").run()  # after a kill  # doctest: +SKIP
+    ::
+
+        Experiment.create(load("study.toml"), "runs/study").run()
+        Experiment.open("runs/study").run()  # after a kill: goes on where it stopped
 
     Attributes:
         directory: The run directory with its configuration.

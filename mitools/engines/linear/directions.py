@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mitools._kernels.columns import moments
 from mitools.engines.linear.canonical import singular_pairs
 from mitools.engines.linear.components import principal_axes
 from mitools.engines.linear.ties import pair_signs
-from mitools.samples.scaling import SAFE_HIGH, SAFE_LOW, first_twins, standardized
+from mitools.samples.scaling import SAFE_HIGH, SAFE_LOW, alike, standardized
 
 __all__ = ["CanonicalDirections", "mixed_down", "random_directions", "usable_columns"]
 
@@ -136,9 +136,7 @@ def random_directions(rows: Matrix, count: int, seed: int, spread: Matrix | None
 
 def mixed_down(rows: Matrix, seed: int, spread: Matrix) -> Matrix:
     """Return `WIDEST` random mixtures of the columns; those of equal rows are equal."""
-    mixtures: Matrix = rows @ random_directions(rows, WIDEST, seed, spread)
-    twins = first_twins(rows)
-    return mixtures if twins is None else mixtures[twins]
+    return alike(rows, rows @ random_directions(rows, WIDEST, seed, spread))
 
 
 @lru_cache(maxsize=4)
@@ -155,7 +153,7 @@ def usable_columns(rows: Matrix) -> tuple[Matrix, Matrix]:
     They are multiplied by powers of two if squares of any would leave float64. The first column is
     left of a side that is constant.
     """
-    least, largest, total, squares = _moments(rows)
+    least, largest, total, squares = moments(rows)
     varies = least < largest
     if not varies.all():
         varies[0] |= not varies.any()
@@ -174,7 +172,7 @@ def _spread_of(rows: Matrix) -> Matrix:
 
     All rows count: a sample of them would miss columns that are seldom other than 0.
     """
-    _, _, total, squares = _moments(rows)
+    _, _, total, squares = moments(rows)
     return _spread(total, squares, len(rows))
 
 
@@ -185,25 +183,6 @@ def _spread(total: Matrix, squares: Matrix, n: int) -> Matrix:
         # What rounding leaves of a column that hardly varies about its mean is no spread.
         certain = variance > squares / n * 1e-12
     return np.where(certain, np.sqrt(np.maximum(variance, 0)), np.inf)
-
-
-@njit(cache=True, nogil=True)
-def _moments(rows: Matrix) -> tuple[Matrix, ...]:  # pragma: no cover - compiled
-    """Return each column's extremes, and its sum and sum of squares about its first value.
-
-    One pass for all of them: on wide data, each takes as long as reading the memory.
-    """
-    least, largest = rows[0].copy(), rows[0].copy()
-    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    for i in range(len(rows)):
-        for j in range(rows.shape[1]):
-            value = rows[i, j]
-            least[j] = value if value < least[j] else least[j]
-            largest[j] = value if value > largest[j] else largest[j]
-            moved = value - rows[0, j]
-            total[j] += moved
-            squares[j] += moved * moved
-    return least, largest, total, squares
 
 
 def _whiten(rows: Matrix, seed: int) -> tuple[Matrix, Matrix]:
