@@ -22,8 +22,9 @@ from mitools.messages import unknown
 from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
 from robustsplit.network.models import call, eager, eval_mode, first_tensor, unwrap
 from robustsplit.network.pairs import Pair
+from robustsplit.network.passes import TRACING
 from robustsplit.network.reduce import Reduction, bound
-from robustsplit.network.trace import TRACING, Call, trace
+from robustsplit.network.trace import Call, trace
 
 __all__ = ["Activations", "Point", "capture", "collect"]
 

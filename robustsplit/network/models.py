@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -18,11 +19,15 @@ from torch import Tensor, nn
 __all__ = [
     "call",
     "canonical",
+    "continuous",
     "eager",
     "eval_mode",
+    "first_index",
     "first_tensor",
+    "mapped",
     "module_names",
     "refusal",
+    "refuse_inference",
     "tensors_in",
     "unwrap",
 ]
@@ -72,7 +77,12 @@ def module_names(root: nn.Module) -> dict[str, nn.Module]:
 
 
 def call(model: nn.Module, example: Any) -> Any:
-    """Call a model with an example: a tensor, a tuple of arguments, or a mapping of keywords."""
+    """Call a model with copies of an example: a tensor, a tuple of arguments, or keywords.
+
+    Some models normalise in place, so what they are given must not be the caller's. Gradients flow
+    through the copies.
+    """
+    example = mapped(example, Tensor.clone)
     if isinstance(example, Mapping):
         return model(**example)
     if isinstance(example, tuple | list):
@@ -81,7 +91,7 @@ def call(model: nn.Module, example: Any) -> Any:
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors of nested tuples, lists, mappings and dataclasses, in their order."""
+    """Yield the tensors of nested tuples, lists, mappings and plain objects, in their order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
@@ -93,12 +103,58 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
             yield from tensors_in(getattr(value, field.name))
+    elif hasattr(value, "__dict__") and not isinstance(value, nn.Module | type):
+        # One level: an output object holds its tensors, other objects may hold anything.
+        yield from (item for item in vars(value).values() if isinstance(item, Tensor))
+
+
+def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Return nested tuples, lists and mappings with every tensor replaced by `change` of it."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(mapped(item, change) for item in value))
+    if isinstance(value, tuple | list):
+        return type(value)(mapped(item, change) for item in value)
+    if isinstance(value, dict):
+        twin = copy(value)
+        for key, item in value.items():
+            twin[key] = mapped(item, change)
+        return twin
+    if isinstance(value, Mapping):
+        return {key: mapped(item, change) for key, item in value.items()}
+    return value
+
+
+def continuous(tensor: Tensor) -> bool:
+    """Whether a tensor holds real or complex numbers, which autograd can follow."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """Return the first floating tensor in a structure, else the first tensor, else None."""
+    """Return the first real or complex tensor in a structure, else the first, else None."""
     found = list(tensors_in(value))
-    return next((t for t in found if t.is_floating_point()), found[0] if found else None)
+    return found[first_index(found)] if found else None
+
+
+def first_index(tensors: Sequence[Tensor]) -> int:
+    """Return the position of the first real or complex tensor, else 0."""
+    return next((i for i, tensor in enumerate(tensors) if continuous(tensor)), 0)
+
+
+def refuse_inference(root: nn.Module) -> None:
+    """Raise for a model with tensors that autograd cannot record.
+
+    Raises:
+        ValueError: When a parameter or buffer was made inside `torch.inference_mode()`.
+    """
+    for name, tensor in (*root.named_parameters(), *root.named_buffers()):
+        if tensor.is_inference():
+            raise ValueError(
+                f"{name!r} was made inside torch.inference_mode(), so autograd cannot record "
+                "what depends on it. Build or load the model outside of it, or take "
+                "copy.deepcopy(model) outside of it."
+            )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Edge", "Graph", "Pair", "edge_of"]
+__all__ = ["Edge", "Graph", "Node", "Pair", "edge_of"]
 
 #: A node of the autograd graph; torch offers no public type for all of them.
 Node = Any

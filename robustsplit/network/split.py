@@ -21,8 +21,9 @@ from robustsplit.network.models import (
     module_names,
     unwrap,
 )
+from robustsplit.network.passes import restored
 from robustsplit.network.sides import Sides, named_tensors
-from robustsplit.network.trace import Call, restored, trace
+from robustsplit.network.trace import Call, trace
 
 __all__ = ["Split"]
 

@@ -7,9 +7,8 @@ ResNet50's 126 leaf modules differ.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,23 +18,23 @@ from torch import Tensor, nn
 
 from robustsplit.network.models import (
     call,
-    eager,
-    eval_mode,
+    continuous,
+    first_index,
     first_tensor,
+    mapped,
     module_names,
     refusal,
+    refuse_inference,
     tensors_in,
     unwrap,
 )
-from robustsplit.network.pairs import Edge, Graph, edge_of
+from robustsplit.network.pairs import Edge, Graph, Node, edge_of
+from robustsplit.network.passes import BackwardInside, trial
 
-__all__ = ["TRACING", "Call", "Trace", "restored", "trace"]
+__all__ = ["Call", "Trace", "trace"]
 
 #: Rows of a tensor example that are used: two tell the batch axis from the others.
 ROWS = 2
-
-#: Whether a trial pass is under way: a capture around it must not take its rows for the user's.
-TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
 
 
 @dataclass(eq=False)
@@ -48,9 +47,11 @@ class Call:
         number: Which call of this module it is within the forward pass, from 1.
         start: When it began, in ticks of the pass.
         end: When it returned.
-        inputs: Where its input tensors come from.
+        since: Autograd numbers nodes as they are made; all with a lower number were there before.
+        given: Where its input tensors come from, in their order; None for those without a graph.
+        main: Which of them is the first of real or complex numbers.
         outputs: Where its output tensors come from.
-        input_shape: Shape of the first input tensor, batch axis included.
+        input_shape: Shape of that input tensor, batch axis included.
         output_shape: Shape of the first output tensor.
     """
 
@@ -59,7 +60,9 @@ class Call:
     number: int
     start: int
     end: int = -1
-    inputs: list[Edge] = field(default_factory=list)
+    since: int = 0
+    given: list[Edge | None] = field(default_factory=list)
+    main: int = 0
     outputs: list[Edge] = field(default_factory=list)
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = ()
@@ -68,6 +71,11 @@ class Call:
     def key(self) -> str:
         """The name with its pass: "fc" for the first call, "fc:2" for the second."""
         return self.name if self.number == 1 else f"{self.name}:{self.number}"
+
+    @property
+    def inputs(self) -> list[Edge]:
+        """Where its input tensors come from, without those that have no graph."""
+        return [edge for edge in self.given if edge is not None]
 
 
 @dataclass(eq=False)
@@ -79,8 +87,10 @@ class Trace:
         modules: Every module by canonical name, in registration order.
         calls: Every call, in the order in which they returned.
         batch: Number of rows of the example.
-        example: What the model was called with: at most two rows.
+        example: What the model was called with: at most two rows, a copy.
+        leaves: The example's tensors of this pass, with which the graph begins.
         outputs: Where the model's outputs come from.
+        keep: Whether the forward pass differentiates, so that autograd must keep tensors.
     """
 
     root: nn.Module
@@ -88,7 +98,9 @@ class Trace:
     calls: list[Call]
     batch: int
     example: Any
+    leaves: list[Tensor]
     outputs: list[Edge]
+    keep: bool = False
 
     @cached_property
     def graph(self) -> Graph:
@@ -106,6 +118,22 @@ class Trace:
         nodes = self.graph.below(self.outputs)
         return {id(node.variable) for node in nodes if hasattr(node, "variable")}
 
+    @cached_property
+    def from_inputs(self) -> set[Node]:
+        """The nodes of the graph that depend on the example's real and complex tensors."""
+        leaves = {id(leaf) for leaf in self.leaves}
+        marks = {
+            node: 1 for node in self.graph.order if id(getattr(node, "variable", None)) in leaves
+        }
+        return {node for node, bit in self.graph.reach(marks).items() if bit}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the example is."""
+        probe = first_tensor(self.example)
+        assert probe is not None
+        return probe.device
+
     def nearest_called(self, name: str) -> str:
         """Return `name`, or the innermost module around it that was called ("" is the root)."""
         while name and name not in self.first_calls:
@@ -116,8 +144,9 @@ class Trace:
 def trace(model: nn.Module, example: Any) -> Trace:
     """Run `model` once in eval mode and record what ran; the model is left as it was found.
 
-    Flags, buffers, `requires_grad`, gradients and random state are restored. Autograd records the
-    pass so that dependence can be read off it, but keeps none of its tensors.
+    Flags, buffers, `requires_grad`, gradients, attributes and random state are restored. Autograd
+    records the pass so that dependence can be read off it, but keeps none of its tensors (unless
+    the forward pass itself differentiates).
 
     Args:
         model: Any module; wrappers are taken off.
@@ -129,7 +158,8 @@ def trace(model: nn.Module, example: Any) -> Trace:
 
     Raises:
         TypeError: For TorchScript models, whose modules do not run hooks.
-        ValueError: For models with uninitialised (lazy) parameters, and examples without a tensor.
+        ValueError: For models with parameters or modules that only the first pass makes, models
+            made in inference mode, and examples without a tensor.
     """
     root = unwrap(model)
     _refuse(root)
@@ -141,21 +171,34 @@ def trace(model: nn.Module, example: Any) -> Trace:
             f"`example` must be a batch of inputs, got {type(example).__name__} without a tensor "
             "that has a batch axis. Pass a tensor, a tuple of arguments or a dict of keywords."
         )
+    try:
+        traced = _recorded(root, modules, example, keep=False)
+    except BackwardInside:
+        traced = _recorded(root, modules, example, keep=True)
+    if not traced.outputs:
+        warnings.warn(
+            f"{type(root).__name__}'s output does not depend on its input through autograd, so "
+            "whether layers are connected cannot be tested; consecutive ones are taken to be.",
+            stacklevel=3,
+        )
+    return traced
+
+
+def _recorded(
+    root: nn.Module, modules: Mapping[str, nn.Module], example: Any, *, keep: bool
+) -> Trace:
+    probe = first_tensor(example)
+    assert probe is not None
     calls: list[Call] = []
-    with ExitStack() as stack:
-        token = TRACING.set(True)
-        stack.callback(TRACING.reset, token)
-        stack.enter_context(eager())
-        stack.enter_context(eval_mode(root))
-        stack.enter_context(restored(root, probe.device))
-        stack.enter_context(torch.enable_grad())
-        # The graph is only read, so what backward would need is dropped at once.
-        stack.enter_context(torch.autograd.graph.saved_tensors_hooks(lambda _: None, lambda x: x))
+    with trial(root, probe.device, keep=keep) as stack:
+        started = mapped(example, _leaf)
         recorder = _CallRecorder(calls)
         for name, module in modules.items():
             recorder.watch(name, module, stack)
         try:
-            output = call(root, _differentiable(example))
+            output = call(root, started)
+        except BackwardInside:
+            raise
         except Exception as error:
             if isinstance(error, RuntimeError) and isinstance(example, Tensor):
                 better = refusal(error, root, example)
@@ -166,14 +209,55 @@ def trace(model: nn.Module, example: Any) -> Trace:
                 f"{tuple(probe.shape)}; check that `model(example)` works."
             )
             raise
-        outputs = _edges(output)
-    if not outputs:
-        warnings.warn(
-            f"{type(root).__name__}'s output does not depend on its input through autograd, so "
-            "whether layers are connected cannot be tested; consecutive ones are taken to be.",
-            stacklevel=3,
-        )
-    return Trace(root, modules, calls, probe.shape[0], example, outputs)
+        outputs = [edge for edge in _edges(output) if edge is not None]
+        _refuse_growth(root, modules)
+    leaves = [leaf for leaf in tensors_in(started) if leaf.requires_grad]
+    return Trace(root, modules, calls, probe.shape[0], example, leaves, outputs, keep)
+
+
+def replay(
+    traced: Trace,
+    example: Any,
+    *,
+    enter: Callable[[str, list[Tensor]], None] | None = None,
+    leave: Callable[[str, Any], Any] | None = None,
+    names: set[str],
+) -> Any:
+    """Run the model again under the conditions of the trial pass.
+
+    Args:
+        traced: The trial pass.
+        example: What to call the model with.
+        enter: Called with a call's key and its input tensors.
+        leave: Called with a call's key and its output; what it returns, if anything, takes the
+            output's place.
+        names: The modules whose calls are watched.
+
+    Returns:
+        The model's output.
+    """
+    counts: dict[str, int] = {}
+
+    def watch(name: str, module: nn.Module, stack: ExitStack) -> None:
+        running: list[str] = []
+
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            counts[name] = number = counts.get(name, 0) + 1
+            running.append(name if number == 1 else f"{name}:{number}")
+            if enter is not None:
+                enter(running[-1], list(tensors_in((args, kwargs))))
+
+        def after(module: nn.Module, args: Any, output: Any) -> Any:
+            key = running.pop()
+            return None if leave is None else leave(key, output)
+
+        stack.enter_context(module.register_forward_pre_hook(before, with_kwargs=True))
+        stack.enter_context(module.register_forward_hook(after))
+
+    with trial(traced.root, traced.device, keep=traced.keep) as stack:
+        for name in names:
+            watch(name, traced.modules[name], stack)
+        return call(traced.root, example)
 
 
 class _CallRecorder:
@@ -184,6 +268,7 @@ class _CallRecorder:
         self.ticks = 0
         self.open: dict[str, list[Call]] = {}
         self.counts: dict[str, int] = {}
+        self.clock = torch.zeros((), requires_grad=True)
 
     def watch(self, name: str, module: nn.Module, stack: ExitStack) -> None:
         """Watch one module until `stack` closes."""
@@ -191,21 +276,29 @@ class _CallRecorder:
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
             self.ticks += 1
             self.counts[name] = self.counts.get(name, 0) + 1
-            entry = Call(name, module, self.counts[name], self.ticks)
-            entry.inputs = _edges((args, kwargs))
-            entry.input_shape = _shape((args, kwargs))
+            entry = Call(name, module, self.counts[name], self.ticks, since=self.now())
+            given = list(tensors_in((args, kwargs)))
+            entry.given = _edges(given)
+            entry.main = first_index(given)
+            entry.input_shape = tuple(given[entry.main].shape) if given else ()
             self.open.setdefault(name, []).append(entry)
 
         def after(module: nn.Module, args: Any, output: Any) -> None:
             self.ticks += 1
             entry = self.open[name].pop()
             entry.end = self.ticks
-            entry.outputs = _edges(output)
+            entry.outputs = [edge for edge in _edges(output) if edge is not None]
             entry.output_shape = _shape(output)
             self.calls.append(entry)
 
         stack.enter_context(module.register_forward_pre_hook(before, with_kwargs=True))
         stack.enter_context(module.register_forward_hook(after))
+
+    def now(self) -> int:
+        """Return the number of a node made now."""
+        with torch.enable_grad():
+            node: Node = (self.clock + 0).grad_fn
+        return int(node._sequence_nr())
 
 
 def _refuse(root: nn.Module) -> None:
@@ -221,72 +314,48 @@ def _refuse(root: nn.Module) -> None:
                 f"Parameter {name!r} is not initialised yet (a lazy module). "
                 "Call the model once on a batch before listing its layers."
             )
+    refuse_inference(root)
+
+
+def _refuse_growth(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
+    """Raise when the pass made modules, which no hook has watched."""
+    known = {id(module) for module in modules.values()}
+    new = [name for name, module in module_names(root).items() if id(module) not in known]
+    if new:
+        raise ValueError(
+            f"The forward pass of {type(root).__name__} made module {new[0]!r}, so the model only "
+            "has all its layers afterwards. Call the model once on a batch before listing its "
+            "layers, and before loading weights."
+        )
 
 
 def _prepare(example: Any, root: nn.Module) -> Any:
-    """Put the example on the model's device; of a plain tensor keep `ROWS` rows."""
+    """Copy the example to the model's device; of a plain tensor keep `ROWS` rows."""
     device = next((p.device for p in root.parameters()), None)
 
-    def move(value: Any) -> Any:
-        return value.detach().to(device) if isinstance(value, Tensor) else value
+    def move(value: Tensor) -> Tensor:
+        # Copied, so that the caller may change it, and outside of inference mode.
+        with torch.inference_mode(False):
+            return value.detach().clone().to(device)
 
     if isinstance(example, Tensor):
         return move(example[:ROWS] if example.ndim else example)
     if isinstance(example, Mapping):
-        return {key: move(value) for key, value in example.items()}
+        return {key: mapped(value, move) for key, value in example.items()}
     if isinstance(example, tuple | list):
-        return tuple(move(value) for value in example)
+        return tuple(mapped(value, move) for value in example)
     raise TypeError(
         f"`example` must be a tensor, a tuple of arguments or a dict of keywords, "
         f"got {type(example).__name__}. For arrays: torch.as_tensor(array)."
     )
 
 
-def _differentiable(example: Any) -> Any:
-    """Return the example as tensors that need a gradient and may be written to in place."""
-
-    def ready(value: Any) -> Any:
-        if isinstance(value, Tensor) and value.is_floating_point():
-            return value.clone().requires_grad_().clone()
-        return value.clone() if isinstance(value, Tensor) else value
-
-    if isinstance(example, Mapping):
-        return {key: ready(value) for key, value in example.items()}
-    if isinstance(example, tuple):
-        return tuple(ready(value) for value in example)
-    return ready(example)
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.clone().requires_grad_(continuous(tensor))
 
 
-@contextmanager
-def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
-    """Make every parameter need a gradient; give that, buffers and random state back on exit."""
-    # Some modules write to buffers even in eval mode.
-    buffers = [
-        (module, name, buffer, buffer.detach().clone())
-        for module in root.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    needed = [(parameter, parameter.requires_grad) for parameter in root.parameters()]
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            for parameter, _ in needed:
-                if parameter.is_floating_point():
-                    parameter.requires_grad_(True)
-            yield
-        finally:
-            for parameter, flag in needed:
-                parameter.requires_grad_(flag)
-            with torch.no_grad():
-                for module, name, buffer, value in buffers:
-                    module._buffers[name] = buffer
-                    if not torch.equal(buffer, value):
-                        buffer.copy_(value)
-
-
-def _edges(value: Any) -> list[Edge]:
-    return [edge for edge in map(edge_of, tensors_in(value)) if edge is not None]
+def _edges(value: Any) -> list[Edge | None]:
+    return [edge_of(tensor) for tensor in tensors_in(value)]
 
 
 def _shape(value: Any) -> tuple[int, ...]:
