@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustsplit.attacks.logits import LogitModel
+from robustsplit.attacks.logits import LogitModel, written
 from robustsplit.network import unwrap
+from robustsplit.network.models import refuse_inference
 
 __all__ = ["AttackError", "run_guarded", "untouched"]
 
@@ -71,6 +72,7 @@ def run_guarded(
         # gradients of inputs need no synchronisation between processes, and a compiled model
         # would be compiled anew for each change of mode
         model = unwrap(model)
+        refuse_inference(model)
         with (
             _seeded(inputs.device, seed, foreign=attack.foreign),
             torch.autocast(inputs.device.type, enabled=False),
@@ -233,14 +235,16 @@ class _Lent:
         self.modes = [(module, module.training) for module in model.modules()]
         self.parameters = list(model.named_parameters())
         self.gradients = [(p, p.requires_grad, p.grad) for _, p in self.parameters]
-        self.versions = [_version(p) for _, p in self.parameters]
+        self.versions = [written(p) for _, p in self.parameters]
         self.copies = [p.detach().clone() for _, p in self.parameters] if copy_parameters else []
         self.buffers = list(model.named_buffers())
         self.groups = _grouped([buffer for _, buffer in self.buffers])
 
     def prepare(self) -> None:
         """Set eval mode and freeze the parameters."""
-        self.model.eval()
+        # One by one: exported programs refuse `eval()`, and some models merge weights in it.
+        for module, _ in self.modes:
+            module.training = False
         for parameter, wanted, gradient in self.gradients:
             if wanted:
                 parameter.requires_grad_(False)
@@ -268,7 +272,7 @@ class _Lent:
             changed = [
                 name
                 for (name, p), version in zip(self.parameters, self.versions, strict=True)
-                if _version(p) != version
+                if written(p) != version
             ]
         if changed:
             raise AttackError(
@@ -340,8 +344,3 @@ def _grouped(buffers: list[Tensor]) -> list[tuple[list[Tensor], Tensor]]:
 def _same(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors hold the same values; NaN equals NaN."""
     return torch.equal(a, b) or bool(torch.isclose(a, b, rtol=0, atol=0, equal_nan=True).all())
-
-
-def _version(tensor: Tensor) -> int:
-    """Return how often `tensor` was written to; inference tensors do not count."""
-    return -1 if tensor.is_inference() else tensor._version

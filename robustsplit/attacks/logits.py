@@ -26,6 +26,7 @@ class LogitModel(nn.Module):
 
     A single-logit head z (shape (n,) or (n, 1)) becomes (0, z), whose cross-entropy is the binary
     one. An output with a tensor named ``logits`` (attribute or key) is taken for that tensor.
+    The classifier is given copies, since some normalise their inputs in place.
 
     Args:
         module: The classifier; used as it is, its parameters are not copied.
@@ -33,7 +34,8 @@ class LogitModel(nn.Module):
 
     Attributes:
         n_classes: K, once a batch has passed; None before.
-        plain: Whether the module's own output is already a tensor (n, K >= 2); None before.
+        plain: Whether the module itself will do: its output is a tensor (n, K >= 2) and it leaves
+            its inputs as they are; None before.
     """
 
     def __init__(self, module: nn.Module, labels: tuple[int, int] = (0, 0)) -> None:
@@ -47,12 +49,14 @@ class LogitModel(nn.Module):
         """Return the logits of `inputs`, with shape (n, K)."""
         if self.n_classes is None:
             return self._first(inputs)
-        return _two_dimensional(self.module(inputs))
+        return _two_dimensional(self.module(inputs.clone()))
 
     def _first(self, inputs: Tensor) -> Tensor:
         """Check the first output; what passes once is trusted for the rest of the attack."""
+        given = inputs.clone()
+        before = written(given)
         try:
-            output = self.module(inputs)
+            output = self.module(given)
         except RuntimeError as error:
             raise refusal(error, self.module, inputs) from error
         logits = _two_dimensional(output)
@@ -63,21 +67,25 @@ class LogitModel(nn.Module):
                 "so that it returns them."
             )
         self.n_classes = logits.shape[1]
-        self.plain = isinstance(output, Tensor) and output is logits
+        whole = output is logits
+        self.plain = whole and written(given) == before
         if self.labels[1] >= self.n_classes or self.labels[0] < 0:
             wrong = self.labels[1] if self.labels[1] >= self.n_classes else self.labels[0]
-            single = " (one logit, taken as two classes)" if not self.plain else ""
+            single = " (one logit, taken as two classes)" if not whole else ""
             raise ValueError(
                 f"Got label {wrong}, but the model has {self.n_classes} classes{single}: labels "
                 f"must be 0 to {self.n_classes - 1}. Check that the labels start at 0 and that "
                 "the model's last layer fits the data."
             )
-        _check_values(logits.detach(), self.plain)
+        _check_values(logits.detach(), whole)
         return logits
 
 
 class SelectOutput(nn.Module):
     """A model that returns one entry of `module`'s output, as ``SelectOutput(model, 0)`` does.
+
+    An output that is one tensor already is returned whole: networks with auxiliary heads return a
+    tuple in train mode only, and an entry of the tensor would be the logits of one input.
 
     Args:
         module: A model that returns a tuple, list or mapping.
@@ -90,8 +98,14 @@ class SelectOutput(nn.Module):
         self.key = key
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the chosen entry."""
-        return self.module(*args, **kwargs)[self.key]
+        """Return the chosen entry, or the output if it is a tensor."""
+        output = self.module(*args, **kwargs)
+        return output if isinstance(output, Tensor) else output[self.key]
+
+
+def written(tensor: Tensor) -> int:
+    """Return how often `tensor` was written to; inference tensors do not count."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _two_dimensional(output: Any) -> Tensor:
@@ -130,7 +144,7 @@ def _shape(item: Any) -> str:
     return f"Tensor {tuple(item.shape)}" if isinstance(item, Tensor) else type(item).__name__
 
 
-def _check_values(logits: Tensor, plain: bool) -> None:
+def _check_values(logits: Tensor, whole: bool) -> None:
     """Raise for NaN and +infinity; warn of probabilities. One transfer from the device."""
     least, most, off_one = torch.stack(
         [logits.amin(), logits.amax(), (logits.sum(dim=1) - 1).abs().amax()]
@@ -142,7 +156,7 @@ def _check_values(logits: Tensor, plain: bool) -> None:
             "diverge?) and the inputs' scale."
         )
     softmax = least >= 0 and off_one < PROBABILITY_TOLERANCE
-    sigmoid = not plain and len(logits) >= 16 and 0 <= least and most <= 1
+    sigmoid = not whole and len(logits) >= 16 and 0 <= least and most <= 1
     if softmax or sigmoid:
         warnings.warn(
             "The model's outputs look like probabilities"
