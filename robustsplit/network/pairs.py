@@ -8,7 +8,8 @@ without its names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -83,24 +84,29 @@ class Graph:
             todo.extend(child for child in self.children[edge[0]] if child not in walls)
         return found
 
-    def shortcuts(self, marks: Mapping[Node, int]) -> int:
-        """Return the bits of the layers that are the only one on their branch of an addition.
+    def between(
+        self, edge: Edge, stop: set[Edge], bits: Mapping[Node, int], bit: int
+    ) -> Iterator[Node]:
+        """Yield the nodes with a bit that an edge depends on, not walking into `stop`."""
+        seen: set[Node] = set()
+        todo = [edge]
+        while todo:
+            found = todo.pop()
+            node = found[0]
+            if found in stop or node in seen or not bits[node] & bit:
+                continue
+            seen.add(node)
+            yield node
+            todo.extend(self.children[node])
 
-        Where two branches are added, of which one holds a single layer of its own and the other
-        two or more, the single layer is the projection of a residual block. It does not matter
-        which of the branches ran first. An identity branch holds none, and parallel branches that
-        are concatenated (Inception) are no shortcuts of each other.
-        """
-        bits = self.reach(marks)
-        found = 0
-        for node in self.order:
-            inputs = self.children[node]
-            if node.name() == "AddBackward0" and len(inputs) == 2:
-                left, right = (bits[child] for child, _ in inputs)
-                for one, other in ((left & ~right, right & ~left), (right & ~left, left & ~right)):
-                    if one.bit_count() == 1 and other.bit_count() >= 2:
-                        found |= one
-        return found
+    @cached_property
+    def users(self) -> dict[Node, list[Node]]:
+        """For each node those that take it as an input."""
+        users: dict[Node, list[Node]] = {node: [] for node in self.order}
+        for node, children in self.children.items():
+            for child, _ in children:
+                users[child].append(node)
+        return users
 
 
 def edge_of(tensor: Tensor) -> Edge | None:

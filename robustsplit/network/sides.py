@@ -102,8 +102,7 @@ class Sides:
                 f"{_named(both)} of f_a run again after the cut; their parameters count as f_a's "
                 "and stay frozen."
             )
-        if self.network.uncalled:
-            yield self.network.uncalled_text
+        yield from self.network.warnings
 
     def _bypass_text(self) -> str:
         text = (

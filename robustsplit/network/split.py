@@ -319,11 +319,16 @@ def _cut(network: Network, at: str | None, last: int | None) -> Call:
         return network.find(at)
     total = len(network.main)
     assert last is not None
+    model = type(network.trace.root).__name__
+    if total < 2:
+        raise ValueError(
+            f"{model} has {total} weight layer{'s' * (total != 1)}, and each side of a cut needs "
+            "one. " + " ".join(network.warnings)
+        )
     if not 0 < last < total:
         raise ValueError(
-            f"`last` must be from 1 to {total - 1}, got {last}: "
-            f"{type(network.trace.root).__name__} has {total} weight layers, and each side of the "
-            "cut needs one."
+            f"`last` must be from 1 to {total - 1}, got {last}: {model} has {total} weight "
+            "layers, and each side of the cut needs one."
         )
     return network.main[total - last]
 

@@ -31,7 +31,7 @@ from robustsplit.network.models import (
 from robustsplit.network.pairs import Edge, Graph, Node, edge_of
 from robustsplit.network.passes import BackwardInside, trial
 
-__all__ = ["Call", "Trace", "trace"]
+__all__ = ["Call", "Trace", "replay", "trace"]
 
 #: Rows of a tensor example that are used: two tell the batch axis from the others.
 ROWS = 2
@@ -90,6 +90,7 @@ class Trace:
         example: What the model was called with: at most two rows, a copy.
         leaves: The example's tensors of this pass, with which the graph begins.
         outputs: Where the model's outputs come from.
+        answer: The model's first output tensor.
         keep: Whether the forward pass differentiates, so that autograd must keep tensors.
     """
 
@@ -100,6 +101,7 @@ class Trace:
     example: Any
     leaves: list[Tensor]
     outputs: list[Edge]
+    answer: Tensor | None = None
     keep: bool = False
 
     @cached_property
@@ -126,6 +128,11 @@ class Trace:
             node: 1 for node in self.graph.order if id(getattr(node, "variable", None)) in leaves
         }
         return {node for node, bit in self.graph.reach(marks).items() if bit}
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """The keys of all calls."""
+        return {c.key for c in self.calls}
 
     @property
     def device(self) -> torch.device:
@@ -210,9 +217,11 @@ def _recorded(
             )
             raise
         outputs = [edge for edge in _edges(output) if edge is not None]
+        answer = first_tensor(output)
+        answer = None if answer is None else answer.detach().clone()
         _refuse_growth(root, modules)
     leaves = [leaf for leaf in tensors_in(started) if leaf.requires_grad]
-    return Trace(root, modules, calls, probe.shape[0], example, leaves, outputs, keep)
+    return Trace(root, modules, calls, probe.shape[0], example, leaves, outputs, answer, keep)
 
 
 def replay(
@@ -222,6 +231,7 @@ def replay(
     enter: Callable[[str, list[Tensor]], None] | None = None,
     leave: Callable[[str, Any], Any] | None = None,
     names: set[str],
+    keep: bool = False,
 ) -> Any:
     """Run the model again under the conditions of the trial pass.
 
@@ -232,6 +242,7 @@ def replay(
         leave: Called with a call's key and its output; what it returns, if anything, takes the
             output's place.
         names: The modules whose calls are watched.
+        keep: Whether autograd keeps what a backward pass would need.
 
     Returns:
         The model's output.
@@ -254,7 +265,7 @@ def replay(
         stack.enter_context(module.register_forward_pre_hook(before, with_kwargs=True))
         stack.enter_context(module.register_forward_hook(after))
 
-    with trial(traced.root, traced.device, keep=traced.keep) as stack:
+    with trial(traced.root, traced.device, keep=keep or traced.keep) as stack:
         for name in names:
             watch(name, traced.modules[name], stack)
         return call(traced.root, example)
