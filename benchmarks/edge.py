@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 
 import mitools  # noqa: E402
 from mitools import EDGE, KSG  # noqa: E402
-from mitools.estimators import edge_correction  # noqa: E402
+from mitools.engines.cells import correction  # noqa: E402
 
 #: Samples, width, CPU seconds of the released code where they were measured.
 CASES = [
@@ -95,7 +95,7 @@ def main():
 
 def case(n, width, released, repeats):
     """Return one row: median CPU seconds of each rival on the same data."""
-    edge_correction._NULLS.clear()
+    correction._NULLS.clear()
     start = time.process_time()
     value = EDGE().estimate(*pairs(n, width, 0)).value
     row = {"n": n, "width": width, "edge_cold_s": time.process_time() - start, "edge": value}

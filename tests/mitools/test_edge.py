@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mitools import EDGE, RandomProjection, Reduced
+from mitools.engines.cells import correction
 from mitools.engines.linear.directions import random_directions
-from mitools.estimators import edge_correction
 from tests.mitools.naive_edge import chi_square_ratio, plug_in
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
 def test_remembered_nulls_change_no_bit():
     x, y = gaussian(500, 0.5, 1, 0)
     warm = EDGE().estimate(x, y).value
-    edge_correction._NULLS.clear()
+    correction._NULLS.clear()
     assert EDGE().estimate(x, y).value == warm
 
 

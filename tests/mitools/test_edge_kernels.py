@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
-from mitools import EDGE, blocks
-from mitools._kernels import counts as kernels
+from mitools import EDGE
+from mitools._kernels.cells import counts as kernels
 from mitools._kernels.cells.lsh import cell_codes, margin_quantiles, place_codes
 from mitools._kernels.cells.pairings import drawn_codes, shuffled_orders
+from mitools.engines.cells import pair
 from mitools.engines.cells.pair import Block
 from mitools.engines.cells.sides import Grid, Side
 from tests.mitools.naive_edge import nested_information, path
@@ -189,15 +190,15 @@ def test_counting_member_by_member_changes_no_bit(n, monkeypatch):
     x, y = rng.normal(size=(2, n))
     estimator = EDGE(members=4)
     whole = estimator.estimate(x, y)
-    monkeypatch.setattr(blocks, "TOGETHER", 0)
+    monkeypatch.setattr(pair, "TOGETHER", 0)
     assert estimator.estimate(x, y).value == whole.value
 
 
 UNCOMPILED = """
 import numpy as np
 from mitools import EDGE
-from mitools.estimators import edge_correction
-edge_correction.PAIRINGS = 4
+from mitools.engines.cells import correction
+correction.PAIRINGS = 4
 rng = np.random.default_rng(0)
 x = rng.normal(size=(60, 2))
 y = x + rng.normal(size=(60, 2))
