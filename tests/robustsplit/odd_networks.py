@@ -208,3 +208,21 @@ class SelfAttention(nn.Module):
     def forward(self, x):
         h = self.embed(x.flatten(2).transpose(1, 2))
         return self.head((h + self.attention(h, h, h)[0]).mean(1))
+
+
+class Residual(nn.Module):
+    """A residual block whose shortcut runs `first` or last, its branches joined by + or by cat."""
+
+    def __init__(self, shortcut_first=False, join="add"):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.project = nn.Linear(4, 4)
+        self.head = nn.Linear(4 if join == "add" else 8, 2)
+        self.shortcut_first, self.join = shortcut_first, join
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x))
+        side = self.project(x) if self.shortcut_first else None
+        main = self.two(torch.relu(self.one(x)))
+        side = self.project(x) if side is None else side
+        return self.head(main + side if self.join == "add" else torch.cat([main, side], 1))

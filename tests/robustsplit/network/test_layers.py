@@ -11,7 +11,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from robustsplit.network import Layer, Split, collect, list_layers, unwrap, weight_layers
+from robustsplit.network import Layer, Split, collect, list_layers, weight_layers
 from robustsplit.network.layers import Network
 from robustsplit.network.trace import trace
 from tests.robustsplit.odd_networks import (
@@ -21,6 +21,7 @@ from tests.robustsplit.odd_networks import (
     Detached,
     Functional,
     LowRank,
+    Residual,
     Unrolled,
     WideAndDeep,
 )
@@ -298,7 +299,8 @@ class TestLayersThatAreEasilyMissed:
 
     @pytest.mark.parametrize("stem", [False, True])
     def test_every_step_of_an_unrolled_recurrence(self, stem):
-        with pytest.warns(UserWarning, match=r"Some passes .* \(a first state of zeros, .*: 'h2h'"):
+        said = r"Some passes .* \(a first state of zeros, .*: 'h2h'"
+        with pytest.warns(UserWarning, match=said):
             found = names(Unrolled(stem), torch.rand(2, 3, 3))
         steps = ["i2h", "i2h:2", "h2h:2", "i2h:3", "h2h:3", "out"]
         assert found == ["stem.0"] * stem + steps

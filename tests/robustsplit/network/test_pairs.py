@@ -2,35 +2,17 @@
 
 import pytest
 import torch
-from torch import nn
 
 from robustsplit.network import weight_layers
 from robustsplit.network.layers import Network
 from robustsplit.network.trace import trace
+from tests.robustsplit.odd_networks import Residual
 
 ROWS = torch.rand(3, 4)
 
 
 def names(model, example=ROWS, **settings):
     return [layer.name for layer in weight_layers(model, example, **settings)]
-
-
-class Residual(nn.Module):
-    """A residual block whose shortcut runs `first` or last, its branches joined by + or by cat."""
-
-    def __init__(self, shortcut_first=False, join="add"):
-        super().__init__()
-        self.stem, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
-        self.project = nn.Linear(4, 4)
-        self.head = nn.Linear(4 if join == "add" else 8, 2)
-        self.shortcut_first, self.join = shortcut_first, join
-
-    def forward(self, x):
-        x = torch.relu(self.stem(x))
-        side = self.project(x) if self.shortcut_first else None
-        main = self.two(torch.relu(self.one(x)))
-        side = self.project(x) if side is None else side
-        return self.head(main + side if self.join == "add" else torch.cat([main, side], 1))
 
 
 @pytest.mark.parametrize("shortcut_first", [False, True])
