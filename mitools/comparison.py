@@ -113,6 +113,9 @@ class Comparison:
 
         Args:
             ax: Where to draw; a new figure when not given.
+
+        Returns:
+            The axes.
         """
         if ax is None:
             from matplotlib.figure import Figure

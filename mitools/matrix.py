@@ -110,6 +110,9 @@ class InformationMatrix:
 
         Args:
             ax: Where to draw; a new figure when not given.
+
+        Returns:
+            The axes.
         """
         d = len(self.names)
         if ax is None:

@@ -74,6 +74,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
 
     Raises:
         MissingExtraError: When it is not installed.
+        ImportError: When it is installed but cannot be imported; the package's own error.
     """
     try:
         return importlib.import_module(module)

@@ -122,6 +122,7 @@ def count_chunks(
         The state with the chunks counted, of the kind of `empty`.
 
     Raises:
+        TypeError: For an `empty` that holds no counts, or data that are not numbers.
         ValueError: For bad data, with the rows of the stream where they are.
     """
     state, start = empty, 0

@@ -18,6 +18,9 @@ def local_permutation(
     Args:
         neighbours: Candidates of each sample in the order to be tried, with shape (n, k).
         order: The order in which the samples choose, with shape (n,).
+
+    Returns:
+        The sample chosen by each, with shape (n,).
     """
     n, k = neighbours.shape
     used = np.zeros(n, dtype=np.bool_)

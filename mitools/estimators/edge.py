@@ -212,9 +212,14 @@ class EDGE(MutualInformationEstimator):
             steps: How often cells are halved. More resolve stronger dependence and take more
                 memory: up to 4^steps joint cells a member. By default at most 9.
 
-        Returns: A state that has counted nothing yet, not even the sample. Canonical directions
-            learn from the sample's pairing, so leave the sample out of what you count, or make it
-            a small part.
+        Returns:
+            A state that has counted nothing yet, not even the sample. Canonical directions are
+            learned from the pairs of the sample, so leave the sample out of what you count, or
+            make it a small part.
+
+        Raises:
+            TypeError: For data that are not numbers.
+            ValueError: For bad data, or `steps` out of range.
         """
         x, y = paired_samples(x, y)
         if steps is None:
@@ -231,7 +236,14 @@ class EDGE(MutualInformationEstimator):
         return CountState.empty(self, tuple(blocks))
 
     def from_counts(self, state: CountState) -> Estimate:
-        """Return the estimate from counted cells; the same as ``state.finalize()``."""
+        """Return the estimate from counted cells; the same as ``state.finalize()``.
+
+        Args:
+            state: The counts.
+
+        Raises:
+            ValueError: For fewer samples than the estimator needs.
+        """
         n = state.n_samples
         if n < self.minimum_samples():
             raise ValueError(
@@ -296,10 +308,10 @@ class EDGE(MutualInformationEstimator):
         return replace(found, entropy=found.ceiling) if self._ends_in_entropy(blocks) else found
 
     def _permuted(self, prepared: _Hashed, permutations: Rows) -> Matrix:
-        """Permute within folds, on the same cells: only the joint counts change.
+        """Return the values for y permuted within folds, on the same cells.
 
-        Directions of one fold come from the other, so that permuting a fold leaves them as they
-        are.
+        Only the joint counts change. Directions of one fold come from the other, so that permuting
+        a fold leaves them as they are.
         """
         values = np.zeros(len(permutations))
         x, y, folds = prepared.x, prepared.y, prepared.folds
@@ -323,9 +335,11 @@ class EDGE(MutualInformationEstimator):
         return Correction(block, seen, n, pairs, self.occupancies, self.seed)
 
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
-        """Drop constant columns, and bring wide sides down to random mixtures before learning.
+        """Return both sides in random order, without constant columns, wide ones as mixtures.
 
-        Rows are shuffled as well: folds are every other row, and the data may alternate too.
+        Where no directions are learned, the sides keep their order and their width. Where they
+        are, folds are every other row, and the rows of the data may alternate as well: hence the
+        random order. Wide sides become random mixtures of their columns.
         """
         (x, spread_x), (y, spread_y) = usable_columns(x), usable_columns(y)
         if not self._learns(x, y):

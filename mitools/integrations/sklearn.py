@@ -104,6 +104,12 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         Args:
             X: Features, with shape (n, d).
             y: The target, with shape (n,).
+
+        Returns:
+            The selector itself, fitted.
+
+        Raises:
+            ValueError: For bad data, an `n_features` above their number, or too few permutations.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         d = X.shape[1]

@@ -78,7 +78,7 @@ def has_repeats(side: Matrix) -> bool:
 
 
 def twin_rows(side: Matrix, order: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
-    """Return, per row, whether another row is equal to it, with shape (n,).
+    """Return for each row whether another row is equal to it, with shape (n,).
 
     Args:
         side: The rows, with shape (n, d).
@@ -107,10 +107,10 @@ def distinct_rows(rows: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def first_twins(side: Matrix) -> NDArray[np.int64] | None:
-    """Return, per row, the first row that is equal to it, with shape (n,); None if none is twice.
+    """Return the first row that is equal to each row, with shape (n,); None if all differ.
 
-    What is computed of equal rows may differ in the last bit: BLAS adds up in another order at the
-    end of a block. Taking the first one's result for all makes it equal.
+    What is computed of equal rows may differ in the last bit, as BLAS adds up in another order at
+    the end of a block. Taking the result of the first one for all of them makes them equal.
     """
     if side.shape[1] == 0:
         return None

@@ -157,7 +157,7 @@ def one_column(d: int, half_width: float) -> Task:
 
 
 def copies(d: int, noise: float) -> Task:
-    """Many noisy copies of a signal beside many noisy copies of its square.
+    """Return noisy copies of a signal beside noisy copies of its square.
 
     The mean of the copies is all they say of their signal, with noise^2 / d left in it.
     """

@@ -16,7 +16,7 @@ GRID = 4000
 
 
 def clayton(theta: float) -> Task:
-    """Clayton's copula, tied in the lower tail, with exponential margins.
+    """Return Clayton's copula, tied in the lower tail, with exponential margins.
 
     It is that of the bivariate Pareto distribution, whose entropies give the closed form.
     """

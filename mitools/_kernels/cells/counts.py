@@ -51,11 +51,17 @@ def _insert(codes: Codes) -> None:
 
 @njit(cache=True, nogil=True)
 def sort_codes(codes: Codes, other: Codes, bits: int) -> Codes:
-    """Sort codes of at most `bits` bits, digit by digit, and return whichever array holds them.
-
-    Both `codes` and `other`, of the same shape, are overwritten.
+    """Sort codes of at most `bits` bits, digit by digit.
 
     Leading digits that tell nearly all codes apart leave short runs, which insertion finishes.
+
+    Args:
+        codes: The codes, with shape (n,), to be overwritten.
+        other: An array of their type and shape, to be overwritten.
+        bits: How many bits the largest code has, at most.
+
+    Returns:
+        Whichever of the two arrays holds the sorted codes.
     """
     n = len(codes)
     if n <= FEW:

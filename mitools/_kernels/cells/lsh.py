@@ -85,6 +85,17 @@ def cell_codes(
     Step ``l`` appends the next bit of ``floor((scale u + shift) 2^depth)`` of coordinate
     ``order[l % width]``; a step whose coordinate this side lacks (it is >= p) appends 0. There are
     at most 31 steps. Labels (no shifts) are their own codes.
+
+    Args:
+        quantiles: The rows, with shape (n, p): quantiles in (0, 1), or label numbers.
+        scale: The finest-to-coarsest factor of the grid.
+        shifts: Its offsets, with shape (width,); none for labels.
+        order: In which order its coordinates are halved, with shape (width,).
+        steps: How often they are halved in all.
+        out: Output, with shape (n,).
+
+    Returns:
+        `out`.
     """
     n, p = quantiles.shape
     width = len(shifts)

@@ -221,9 +221,16 @@ def drawn_codes(
 
 @njit(cache=True, nogil=True)
 def shuffled_orders(order: Counts, state: Any, inverses: bool, out: Counts) -> Any:
-    """Fill `out`, shape (B, n), with shuffles, each followed by its inverse if `inverses`.
+    """Fill `out` with random orders, each followed by its inverse if `inverses`.
 
-    `order`, with shape (n,), is what the last call left; the generator's next state is returned.
+    Args:
+        order: The order that the last call left, with shape (n,), to be overwritten.
+        state: The state of the random numbers.
+        inverses: Whether every other row is the inverse of the one before.
+        out: Output, with shape (B, n).
+
+    Returns:
+        The next state of the random numbers.
     """
     for row in range(len(out)):
         if inverses and row % 2 == 1:

@@ -104,9 +104,11 @@ def table_at_depth(
 ) -> Floats:
     r"""Describe the plain contingency table of the cells at one level.
 
-    Returns: The chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`, cells of the first side, of the
-        second, joint ones, the samples alone in theirs, and the entropies of the first side's and
-        the second side's cells in nats, as shape (7,).
+    Returns:
+        With shape (7,): the chi-square ratio :math:`\sum N_{ij}^2/(N_i M_j)`; the numbers of
+        cells of the first side, of the second side, and of joint cells; the number of samples
+        alone in their joint cell; and the entropies of the first side's and of the second side's
+        cells, in nats.
     """
     out = np.zeros(7)
     m = len(codes)

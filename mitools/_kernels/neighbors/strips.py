@@ -133,9 +133,18 @@ def look_along(
     distances: Vector,
     rows: Rows,
 ) -> float:  # pragma: no cover - compiled
-    """Offer a strip's points to ``here = (x, y, k-th distance so far)``; return the new distance.
+    """Compare a point with those of a strip, and insert the near ones among its k nearest.
 
-    Looks up from `low_end` and down from `low` in ``bounds = (start, low, low_end, end)``.
+    Args:
+        slots: The points strip by strip.
+        order_x: The rows in order of x.
+        bounds: ``(start, low, low_end, end)``: looks up from `low_end`, and down from `low`.
+        here: ``(x, y, k-th distance so far)`` of the point.
+        distances: Its k smallest distances so far, in order, to be updated.
+        rows: The rows they belong to, to be updated.
+
+    Returns:
+        The new k-th distance.
     """
     slot_x, slot_y = slots.x, slots.y
     start, low, low_end, end = bounds

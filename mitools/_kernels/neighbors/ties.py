@@ -49,7 +49,7 @@ def box_distances(
 def keep_nearest(
     distances: Matrix, weights: Rows, size: int, needed: int, distance: float, weight: int
 ) -> int:  # pragma: no cover - compiled
-    """Add a row to the nearest ones, drop those beyond the `needed`-th, and return how many stay.
+    """Add a row to the nearest ones, and drop those beyond the `needed`-th.
 
     Args:
         distances: The distances kept, in order, in the first `size` places.
@@ -58,6 +58,9 @@ def keep_nearest(
         needed: How many rows, counted with their multiplicity, are asked for.
         distance: That of the new row.
         weight: Its multiplicity.
+
+    Returns:
+        How many stay.
     """
     place = min(size, len(distances) - 1)
     while place > 0 and distances[place - 1] > distance:

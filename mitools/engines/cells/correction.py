@@ -147,10 +147,17 @@ def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integ
 
 
 def combined(results: list[tuple[int, list[HashedPart]]], bound: float) -> Found:
-    """Join blocks, average over folds, and bound: the cells are the strongest pair's.
+    """Add up pairs of sides, average over folds, and bound the value.
 
     Over independent pairs information adds up; 1 + chi-square, a mean of ratios of densities,
-    multiplies.
+    multiplies. Numbers of cells are those of the strongest pair.
+
+    Args:
+        results: For each fold, its number of samples and the estimates of its hashed pairs.
+        bound: The largest value.
+
+    Returns:
+        The value with its ceiling and statistics.
     """
     total = sum(n for n, _ in results)
 

@@ -51,6 +51,9 @@ class LabelledCounts:
             estimator: The settings.
             steps: As in `EDGE.fit_hash`.
 
+        Returns:
+            Empty counts for each label.
+
         Raises:
             ValueError: If a label has too few rows in the sample, or for bad data.
         """
@@ -132,6 +135,12 @@ class LabelledCounts:
     @classmethod
     def from_npz(cls, path: str | Path | io.BytesIO) -> LabelledCounts:
         """Read counts that `to_npz` wrote.
+
+        Args:
+            path: The file, or a buffer.
+
+        Returns:
+            The counts.
 
         Raises:
             FileNotFoundError: If there is no such file.

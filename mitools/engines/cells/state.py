@@ -141,6 +141,12 @@ class CountState:
     def from_npz(cls, path: str | Path | io.BytesIO) -> CountState:
         """Read a state that `to_npz` wrote.
 
+        Args:
+            path: The file, or a buffer.
+
+        Returns:
+            The state.
+
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If the file is another one, or damaged.

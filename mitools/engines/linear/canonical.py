@@ -94,6 +94,9 @@ class Pairing:
             r_x: Their triangle, which several pairings of x share.
             y: Centred components of y on the same samples, with shape (n, q).
             ridge: As for `triangle`.
+
+        Returns:
+            The pair, with the cross-correlations of its whitened components.
         """
         r_y = triangle(y, ridge)
         q_y = solve_triangular(r_y, y.T, trans="T", check_finite=False).T

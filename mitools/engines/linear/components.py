@@ -94,6 +94,9 @@ class Whitened:
         Args:
             scores: Scores with shape (n, p).
             most: How many there could have been, over which the noise is spread; p if None.
+
+        Returns:
+            The whitened components.
         """
         variances = (scores**2).mean(axis=0)
         noise = RIDGE * variances.sum() / (most or scores.shape[1])

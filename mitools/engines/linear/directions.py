@@ -50,12 +50,21 @@ class CanonicalDirections:
     def fit(
         cls, x: Matrix, y: Matrix, seed: int = 0, discrete: tuple[bool, ...] = (False, False)
     ) -> CanonicalDirections:
-        """Solve canonical correlation analysis on `x`, shape (n, p), and `y`, shape (n, q).
+        """Solve canonical correlation analysis.
 
         A pair counts as significant when its squared correlation lies above the upper edge of the
         spectrum of independent data (Wachter 1980), with a = p/n and b = q/n: a + b - 2ab + 2
         sqrt(a (1 - a) b (1 - b)). A discrete side enters by its indicator columns, which makes the
         other side's directions those of linear discriminant analysis.
+
+        Args:
+            x: Samples of X, with shape (n, p).
+            y: Paired samples of Y, with shape (n, q).
+            seed: Seed of the random mixtures that stand for very wide sides.
+            discrete: Whether x and y are discrete.
+
+        Returns:
+            The directions, the most correlated pair first.
         """
         n = len(x)
         (u, to_x), (v, to_y) = (

@@ -90,6 +90,9 @@ class HeldOutSide:
             side: Its components.
             seed: Seed of the halves.
             ridge: As above.
+
+        Returns:
+            The side, with what each half gives.
         """
         halves = []
         for train, test in two_halves(len(side.scores), seed):

@@ -104,6 +104,9 @@ def takes_training_settings(cls: Class) -> Class:
 
     Those given change the ones of `training`. Their names are kept as `SHORT_SETTINGS`, for
     readers of settings as text.
+
+    Returns:
+        The class.
     """
     changed: Any = cls
     made: Callable[..., None] = changed.__init__
