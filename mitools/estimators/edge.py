@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.engines.cells.correction import Correction, combined, occupancies_for
-from mitools.engines.cells.pair import Block, Counted, Placed
+from mitools.engines.cells.pair import Counted, HashedPair, Placed
 from mitools.engines.cells.sides import Grid, Side
 from mitools.engines.cells.state import CountState
 from mitools.engines.linear.directions import (
@@ -50,11 +50,11 @@ DEEPEST = 20
 STREAM_STEPS = 9
 
 
-_Folds = list[tuple[slice, tuple[Block, ...]]]
+_Folds = list[tuple[slice, tuple[HashedPair, ...]]]
 
 
 class _Hashed(NamedTuple):
-    """Both sides as they are hashed, and the blocks of each fold of rows."""
+    """Both sides as they are hashed, and the hashed pairs of each fold of rows."""
 
     x: Matrix
     y: Matrix
@@ -229,11 +229,11 @@ class EDGE(MutualInformationEstimator):
             raise ValueError(f"`steps` must be at most {DEEPEST}, got {steps}.")
         varies_x, varies_y = varying_columns(x), varying_columns(y)
         kept = x[:, varies_x], y[:, varies_y]
-        blocks = (
-            replace(block, x=block.x.among(x[0], varies_x), y=block.y.among(y[0], varies_y))
-            for block in self._blocks(*kept, *kept, steps)
+        hashed_pairs = (
+            replace(hashed, x=hashed.x.among(x[0], varies_x), y=hashed.y.among(y[0], varies_y))
+            for hashed in self._hashed_pairs(*kept, *kept, steps)
         )
-        return CountState.empty(self, tuple(blocks))
+        return CountState.empty(self, tuple(hashed_pairs))
 
     def from_counts(self, state: CountState) -> Estimate:
         """Return the estimate from counted cells; the same as ``state.finalize()``.
@@ -251,9 +251,9 @@ class EDGE(MutualInformationEstimator):
                 "state with more chunks first."
             )
         parts = []
-        for block, tables in zip(state.blocks, state.tables, strict=True):
-            counted = block.recount(tables, n, occupancies_for(block, n, self.occupancies))
-            correction = self._correction(block, counted, n, len(state.blocks))
+        for hashed, tables in zip(state.blocks, state.tables, strict=True):
+            counted = hashed.recount(tables, n, occupancies_for(hashed, n, self.occupancies))
+            correction = self._correction(hashed, counted, n, len(state.blocks))
             parts.append(correction.part(counted, n))
         found = combined([(n, parts)], self.ceiling(n))
         if self._ends_in_entropy(state.blocks):
@@ -296,16 +296,18 @@ class EDGE(MutualInformationEstimator):
     def _found(self, prepared: _Hashed) -> Found:
         results = []
         x, y = prepared.x, prepared.y
-        for rows, blocks in prepared.folds:
+        for rows, hashed_pairs in prepared.folds:
             n, parts = len(x[rows]), []
-            for block in blocks:
-                ks = occupancies_for(block, n, self.occupancies)
-                counted = block.counted(x[rows], y[rows], ks)
-                correction = self._correction(block, counted, n, len(blocks))
+            for hashed in hashed_pairs:
+                ks = occupancies_for(hashed, n, self.occupancies)
+                counted = hashed.counted(x[rows], y[rows], ks)
+                correction = self._correction(hashed, counted, n, len(hashed_pairs))
                 parts.append(correction.part(counted, n))
             results.append((n, parts))
         found = combined(results, self.ceiling(len(x)))
-        return replace(found, entropy=found.ceiling) if self._ends_in_entropy(blocks) else found
+        if self._ends_in_entropy(hashed_pairs):
+            found = replace(found, entropy=found.ceiling)
+        return found
 
     def _permuted(self, prepared: _Hashed, permutations: Rows) -> Matrix:
         """Return the values for y permuted within folds, on the same cells.
@@ -315,7 +317,7 @@ class EDGE(MutualInformationEstimator):
         """
         values = np.zeros(len(permutations))
         x, y, folds = prepared.x, prepared.y, prepared.folds
-        for fold, (rows, blocks) in enumerate(folds):
+        for fold, (rows, hashed_pairs) in enumerate(folds):
             n, orders = len(x[rows]), permutations
             if len(folds) > 1:
                 # A permutation of all rows orders the fold's own rows, uniformly among their
@@ -323,16 +325,18 @@ class EDGE(MutualInformationEstimator):
                 orders = permutations[permutations % 2 == fold].reshape(-1, n) // 2
             orders = np.ascontiguousarray(orders, dtype=np.int64)
             parts = []
-            for block in blocks:
-                ks = occupancies_for(block, n, self.occupancies)
-                placed = block.place(x[rows], y[rows])
-                correction = self._correction(block, placed, n, len(blocks))
-                parts.append(correction.apply(block.repaired(placed, orders, ks)))
+            for hashed in hashed_pairs:
+                ks = occupancies_for(hashed, n, self.occupancies)
+                placed = hashed.place(x[rows], y[rows])
+                correction = self._correction(hashed, placed, n, len(hashed_pairs))
+                parts.append(correction.apply(hashed.permuted(placed, orders, ks)))
             values += n / len(x) * np.sum(parts, axis=0)
         return np.minimum(values, self.ceiling(len(x)))
 
-    def _correction(self, block: Block, seen: Counted | Placed, n: int, pairs: int) -> Correction:
-        return Correction(block, seen, n, pairs, self.occupancies, self.seed)
+    def _correction(
+        self, hashed: HashedPair, seen: Counted | Placed, n: int, pairs: int
+    ) -> Correction:
+        return Correction(hashed, seen, n, pairs, self.occupancies, self.seed)
 
     def _mixed(self, x: Matrix, y: Matrix) -> tuple[Matrix, Matrix]:
         """Return both sides in random order, without constant columns, wide ones as mixtures.
@@ -354,17 +358,17 @@ class EDGE(MutualInformationEstimator):
         return x[order], y[order]
 
     def _folds(self, x: Matrix, y: Matrix) -> _Folds:
-        """Return rows with the blocks to hash them by: two folds where directions are learned."""
+        """Return rows with their hashed pairs: two folds where directions are learned."""
         n = len(x)
         if not self._learns(x, y):
-            return [(slice(None), self._blocks(x, y, x, y, self._steps(n)))]
+            return [(slice(None), self._hashed_pairs(x, y, x, y, self._steps(n)))]
         folds = []
         for fold in range(2):
             rows, others = slice(fold, None, 2), slice(1 - fold, None, 2)
-            blocks = self._blocks(
+            hashed_pairs = self._hashed_pairs(
                 x[others], y[others], x[rows], y[rows], self._steps((n + 1 - fold) // 2)
             )
-            folds.append((rows, blocks))
+            folds.append((rows, hashed_pairs))
         return folds
 
     def _learns(self, x: Matrix, y: Matrix) -> bool:
@@ -372,17 +376,17 @@ class EDGE(MutualInformationEstimator):
             return True
         return self.projection == "auto" and max(x.shape[1], y.shape[1]) > NARROW
 
-    def _blocks(
+    def _hashed_pairs(
         self, x: Matrix, y: Matrix, hashed_x: Matrix, hashed_y: Matrix, steps: int
-    ) -> tuple[Block, ...]:
-        """Learn directions from `x` and `y`; return the blocks for `hashed_x` and `hashed_y`."""
+    ) -> tuple[HashedPair, ...]:
+        """Learn directions from `x` and `y`; return the pairs of `hashed_x` and `hashed_y`."""
         sides = Side.discrete_or_none(hashed_x), Side.discrete_or_none(hashed_y)
         if all(sides) or not self._learns(x, y):
             a, b = (
                 side or Side.fit(rows)
                 for side, rows in zip(sides, (hashed_x, hashed_y), strict=True)
             )
-            return (self._block(a, b, steps),)
+            return (self._hashed_pair(a, b, steps),)
         found = CanonicalDirections.fit(x, y, self.seed, tuple(side is not None for side in sides))
         if any(sides):
             r = self.dimensions or max(1, int(np.log2(len(hashed_x)) / 4))
@@ -393,13 +397,13 @@ class EDGE(MutualInformationEstimator):
                     sides, (hashed_x, hashed_y), (found.x, found.y), strict=True
                 )
             )
-            return (self._block(a, b, steps),)
+            return (self._hashed_pair(a, b, steps),)
         pairs = max(1, min(found.significant, self.pairs))
         # The noise of shifts averages out over pairs as it does over members.
         members = min(self.members, max(3, 2 * self.members // pairs))
         grids = _grids(self.seed, 1, steps, members)
         return tuple(
-            Block(
+            HashedPair(
                 Side.fit(hashed_x, found.x[:, j : j + 1]),
                 Side.fit(hashed_y, found.y[:, j : j + 1]),
                 grids,
@@ -407,14 +411,14 @@ class EDGE(MutualInformationEstimator):
             for j in range(pairs)
         )
 
-    def _ends_in_entropy(self, blocks: tuple[Block, ...]) -> bool:
+    def _ends_in_entropy(self, hashed_pairs: tuple[HashedPair, ...]) -> bool:
         """Return whether the ceiling is an entropy, a fact about the data: that of labels is."""
-        return any(block.x.discrete or block.y.discrete for block in blocks)
+        return any(hashed.x.discrete or hashed.y.discrete for hashed in hashed_pairs)
 
-    def _block(self, x: Side, y: Side, steps: int) -> Block:
+    def _hashed_pair(self, x: Side, y: Side, steps: int) -> HashedPair:
         grids = _grids(self.seed, max(x.dimensions, y.dimensions), steps, self.members)
         grids = grids[:1] if x.discrete and y.discrete else grids
-        return Block(x, y, grids)
+        return HashedPair(x, y, grids)
 
     def _steps(self, n: int) -> int:
         """Return how often to halve: until a margin's cells hold under k samples, or `FINEST`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mitools.engines.cells.pair import Block, Table
+from mitools.engines.cells.pair import HashedPair, Table
 from mitools.engines.cells.sides import Grid, Side
 from mitools.engines.cells.state import CountState
 from mitools.estimators.base import Estimate
@@ -88,7 +88,7 @@ def update(state: CountState, x: torch.Tensor, y: torch.Tensor) -> CountState:
     state._check_width("y", y.shape[1])
     for start in range(0, len(x), ROWS):
         rows = x[start : start + ROWS], y[start : start + ROWS]
-        tables = tuple(_count(block, *rows) for block in state.blocks)
+        tables = tuple(_count(hashed, *rows) for hashed in state.blocks)
         state = state.merge(replace(state, tables=tables, n_samples=len(rows[0])))
     return state
 
@@ -128,19 +128,21 @@ def _paired(x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return sides[0], sides[1]
 
 
-def _count(block: Block, x: torch.Tensor, y: torch.Tensor) -> tuple[Table, ...]:
-    """Do what `Block.count` does."""
+def _count(hashed: HashedPair, x: torch.Tensor, y: torch.Tensor) -> tuple[Table, ...]:
+    """Do what `HashedPair.count` does."""
     import torch
 
-    first, second = ((block.y, y), (block.x, x)) if block.swapped else ((block.x, x), (block.y, y))
+    first, second = (
+        ((hashed.y, y), (hashed.x, x)) if hashed.swapped else ((hashed.x, x), (hashed.y, y))
+    )
     u, v = _coordinates(*first), _coordinates(*second)
     tables = []
-    for grid in block.grids:
+    for grid in hashed.grids:
         a, b = _cells(first[0], u, grid), _cells(second[0], v, grid)
-        if block.interleaved:
+        if hashed.interleaved:
             joint = (_spread(a) << 1) | _spread(b)
         else:
-            joint = (a << block.low_bits(grid.steps)) | b
+            joint = (a << hashed.low_bits(grid.steps)) | b
         codes, counts = torch.unique(joint, return_counts=True)
         tables.append((codes.cpu().numpy().astype(np.uint64), counts.cpu().numpy()))
     return tuple(tables)

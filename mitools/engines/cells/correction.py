@@ -10,10 +10,10 @@ from scipy.special import digamma
 
 from mitools._kernels.cells.counts import digest
 from mitools._kernels.cells.pairings import shuffled_information
-from mitools.engines.cells.pair import Block, Counted, Margins, Placed, logarithms
+from mitools.engines.cells.pair import Counted, HashedPair, Margins, Placed, logarithms
 from mitools.evidence.estimate import Found
 
-__all__ = ["Correction", "HashedPart", "combined", "occupancies_for"]
+__all__ = ["Correction", "PairEstimate", "combined", "occupancies_for"]
 
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -37,7 +37,7 @@ LABELS_SHUFFLED = 1 << 20
 _NULLS: dict[tuple[Any, ...], Matrix] = {}
 
 
-class HashedPart(NamedTuple):
+class PairEstimate(NamedTuple):
     """One hashed pair of sides: its estimate, its shuffled mean and its statistics."""
 
     value: float
@@ -50,7 +50,7 @@ class HashedPart(NamedTuple):
 
 
 class Correction:
-    """Corrects the raw values of one block of so many `pairs`, given its margins' counts.
+    """Corrects the raw values of one of `pairs` hashed pairs, given its margins' counts.
 
     Attributes:
         null: The mean over shuffled pairings for each occupancy, with shape (2,).
@@ -59,22 +59,22 @@ class Correction:
 
     def __init__(
         self,
-        block: Block,
+        hashed: HashedPair,
         seen: Counted | Placed,
         n: int,
         pairs: int,
         occupancies: tuple[int, int],
         seed: int,
     ) -> None:
-        self._block, self._occupancies = block, occupancies
+        self._hashed, self._occupancies = hashed, occupancies
         first, second = seen.first_margins, seen.second_margins
-        ks = occupancies_for(block, n, occupancies)
-        self.null = _kept(block, first, second, n, pairs, ks, seed)
-        if not block.interleaved:
+        ks = occupancies_for(hashed, n, occupancies)
+        self.null = _kept(hashed, first, second, n, pairs, ks, seed)
+        if not hashed.interleaved:
             self._scale, self.ceiling = self._entropies(first[0], second[0], n)
             return
         self._scale = np.ones(2)
-        resolved = (block.grids[0].steps + 1) * np.log(2)
+        resolved = (hashed.grids[0].steps + 1) * np.log(2)
         best = np.minimum(digamma(n) - digamma(ks), resolved) - self.null
         self.ceiling = float(self._weights() @ best)
 
@@ -88,19 +88,19 @@ class Correction:
         """Return what was subtracted in all."""
         return float(self._weights() @ self.null)
 
-    def part(self, counted: Counted, n: int) -> HashedPart:
+    def part(self, counted: Counted, n: int) -> PairEstimate:
         """Return the estimate of counted cells with its statistics."""
         described = counted.described.copy()
         described[:, 4] /= n
         chance = (described[:, 1] - 1) * (described[:, 2] - 1) / (n - 1)
-        return HashedPart(
+        return PairEstimate(
             float(self.apply(np.mean(counted.raw, axis=0))),
             self.subtracted(),
             self.ceiling,
             described.mean(axis=0),
             float(np.mean(described[:, 0] - chance)),
             _chi_square(counted, n),
-            (self._block.x.dimensions, self._block.y.dimensions),
+            (self._hashed.x.dimensions, self._hashed.y.dimensions),
         )
 
     def _entropies(self, first: Margins, second: Margins, n: int) -> tuple[Matrix, float]:
@@ -109,7 +109,7 @@ class Correction:
         That is the correction of adjusted mutual information.
         """
         entropy = _entropy(first)
-        if self._block.discrete:
+        if self._hashed.discrete:
             entropy = best = min(entropy, _entropy(second))
         else:
             best = float(digamma(n) - (first * digamma(np.maximum(first, 1))).sum() / n)
@@ -119,7 +119,7 @@ class Correction:
 
     def _weights(self) -> Matrix:
         """Return weights that sum to 1 and cancel a bias in k^(2/d), up to `HEAVIEST`."""
-        d = sum(side.dimensions for side in self._block.sides if not side.discrete)
+        d = sum(side.dimensions for side in self._hashed.sides if not side.discrete)
         if d == 0:
             return np.array([1.0, 0.0])
         a, b = (k ** (2 / d) for k in self._occupancies)
@@ -127,7 +127,7 @@ class Correction:
         return np.array([weight, 1 - weight])
 
 
-def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integers:
+def occupancies_for(hashed: HashedPair, n: int, occupancies: tuple[int, int]) -> Integers:
     """Return the two k: the settings', or a multiple of them where depth is capped.
 
     Streams cap it. Dependence then fills some of the deepest cells past k, shuffling does not, and
@@ -135,18 +135,18 @@ def occupancies_for(block: Block, n: int, occupancies: tuple[int, int]) -> Integ
     So k grows with the mean count of the deepest cells, which resolves as much as ever where
     samples are dense; but only while the larger k is a small share of all samples.
     """
-    if block.discrete:
+    if hashed.discrete:
         return np.array([1, 2])  # every cell counts, by eq. 9 itself
     small, large = occupancies
-    steps = block.grids[0].steps
+    steps = hashed.grids[0].steps
     factor = 1
     if n > 2 * small << steps:
-        full = n / float(block.x.n_cells(steps) * block.y.n_cells(steps))
+        full = n / float(hashed.x.n_cells(steps) * hashed.y.n_cells(steps))
         factor = int(max(min(64 * full, 10), min(8 * full, n * WIDEST_CELL / large), 1))
     return np.array([small * factor, large * factor])
 
 
-def combined(results: list[tuple[int, list[HashedPart]]], bound: float) -> Found:
+def combined(results: list[tuple[int, list[PairEstimate]]], bound: float) -> Found:
     """Add up pairs of sides, average over folds, and bound the value.
 
     Over independent pairs information adds up; 1 + chi-square, a mean of ratios of densities,
@@ -210,7 +210,7 @@ def _chi_square(counted: Counted, n: int) -> float:
 
 
 def _kept(
-    block: Block,
+    hashed: HashedPair,
     first_margins: Margins,
     second_margins: Margins,
     n: int,
@@ -224,25 +224,25 @@ def _kept(
     data set and every pair of directions: such nulls are kept, and so may rest on more shuffles.
     The more pairs share one, the more it needs, because its error adds up.
     """
-    if max(side.dimensions for side in block.sides) > 1:
+    if max(side.dimensions for side in hashed.sides) > 1:
         repeats = 2 * int(np.clip(FRESH // n, 1, 8))
         # Few shuffles: other margins take other ones, or all data would share one error. A sum,
         # because swapping the sides changes nothing.
         own = sum(int(digest(side, np.uint64(n))) for side in (first_margins, second_margins))
-        return _shuffled(block, first_margins, second_margins, n, repeats, ks, seed + own)
+        return _shuffled(hashed, first_margins, second_margins, n, repeats, ks, seed + own)
     mixed = np.uint64(n)
     for margins in (first_margins, second_margins):
         mixed = np.uint64(digest(margins, mixed))
-    key = (seed, *ks.tolist(), block.interleaved, block.discrete, n, block.grids[0].steps)
-    repeats = max(min(EFFORT // n, PAIRINGS) // len(block.grids), 2 * pairs)
+    key = (seed, *ks.tolist(), hashed.interleaved, hashed.discrete, n, hashed.grids[0].steps)
+    repeats = max(min(EFFORT // n, PAIRINGS) // len(hashed.grids), 2 * pairs)
     if n > ONCE:
         repeats = 1
-    if block.discrete:
+    if hashed.discrete:
         repeats = max(repeats, 20)
-    key = (*key, len(block.grids), repeats, int(mixed))
+    key = (*key, len(hashed.grids), repeats, int(mixed))
     known = _NULLS.get(key)
     if known is None:
-        known = _shuffled(block, first_margins, second_margins, n, repeats, ks, seed)
+        known = _shuffled(hashed, first_margins, second_margins, n, repeats, ks, seed)
         if len(_NULLS) >= KEPT:
             _NULLS.pop(next(iter(_NULLS)), None)
         _NULLS[key] = known
@@ -250,7 +250,7 @@ def _kept(
 
 
 def _shuffled(
-    block: Block,
+    hashed: HashedPair,
     first_margins: Margins,
     second_margins: Margins,
     n: int,
@@ -260,40 +260,40 @@ def _shuffled(
 ) -> Matrix:
     if n > ONCE and len(first_margins) % 2 == 0:  # scales at equal ratios within an octave still
         first_margins, second_margins = first_margins[::2], second_margins[::2]
-    coarser, drawn = _thinned(block, n)
-    steps = max(block.grids[0].steps - coarser, 1)
-    depths = block.steps(block.grids[0].steps)
+    coarser, drawn = _thinned(hashed, n)
+    steps = max(hashed.grids[0].steps - coarser, 1)
+    depths = hashed.steps(hashed.grids[0].steps)
     null: Matrix = shuffled_information(
         first_margins,
         second_margins,
         n,
-        np.empty((2, len(first_margins), drawn), block.dtype(steps)),
-        block.bits(steps),
-        block.low_bits(steps),
-        block.interleaved,
+        np.empty((2, len(first_margins), drawn), hashed.dtype(steps)),
+        hashed.bits(steps),
+        hashed.low_bits(steps),
+        hashed.interleaved,
         depths,
-        depths - block.steps(steps),
-        logarithms(block.discrete),
+        depths - hashed.steps(steps),
+        logarithms(hashed.discrete),
         ks,
         repeats,
         seed,
     )
     # Among labels alone, chance is worth (K_x - 1)(K_y - 1) / 2n.
-    return null * drawn / n if block.discrete else null
+    return null * drawn / n if hashed.discrete else null
 
 
-def _thinned(block: Block, n: int) -> tuple[int, int]:
+def _thinned(hashed: HashedPair, n: int) -> tuple[int, int]:
     """Return how many steps coarser, and with how many samples, to shuffle.
 
     Cells j steps coarser over 4^j times fewer samples (2^j beside labels) are as full, so that the
     mean over shuffled pairings is that of all samples, at a bounded cost.
     """
-    if block.nested == 0:
+    if hashed.nested == 0:
         return 0, min(n, LABELS_SHUFFLED)
     if n <= SHUFFLED:
         return 0, n
-    coarser = int(np.ceil(np.log2(n / SHUFFLED) / block.nested))
-    return coarser, n >> (block.nested * coarser)
+    coarser = int(np.ceil(np.log2(n / SHUFFLED) / hashed.nested))
+    return coarser, n >> (hashed.nested * coarser)
 
 
 def _entropy(counts: Margins) -> float:

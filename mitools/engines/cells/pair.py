@@ -24,7 +24,7 @@ from mitools._kernels.cells.pairings import ensemble_codes, paired_information
 from mitools._kernels.cells.tables import cells_at_level, ratio_at_level, table_at_depth
 from mitools.engines.cells.sides import Grid, Side
 
-__all__ = ["Block", "Counted", "Placed", "Table", "logarithms"]
+__all__ = ["Counted", "HashedPair", "Placed", "Table", "logarithms"]
 
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,7 +35,7 @@ Table = tuple[NDArray[np.uint64], Integers]
 STORED = 1 << 16
 #: Up to this many samples, cells are described for every member, beyond for the first.
 DESCRIBED = 1 << 14
-#: They are described where shuffled pairs would leave so many samples in each.
+#: They are described at the level where permuted pairs would leave so many samples in each.
 PER_CELL = 3.0
 #: Up to this many samples, all members are hashed at once; beyond, memory would grow with them.
 TOGETHER = 1 << 17
@@ -51,17 +51,17 @@ class Placed(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What a block's counts say before any correction."""
+    """What the counts of a hashed pair say before any correction."""
 
     raw: Matrix  # (G, 2): each member's estimate for each occupancy
     described: Matrix  # (members described, 7), as `table_at_depth` returns it, x before y
-    ratios: Matrix  # (G, 3), as `ratio_at_level` returns it at `Block.ratio_level`, x before y
+    ratios: Matrix  # (G, 3), as `ratio_at_level` returns it, x before y
     first_margins: Margins
     second_margins: Margins
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class HashedPair:
     """One hashed pair of sides with its ensemble of grids.
 
     In joint codes the bits of two nested sides alternate; labels lead, those of x first. "First"
@@ -193,8 +193,8 @@ class Block:
             *map(np.array, margins),
         )
 
-    def repaired(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
-        """Return the mean over members, shape (B, 2), with y re-paired by each row of `orders`."""
+    def permuted(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
+        """Return the mean over members, shape (B, 2), with y permuted by each row of `orders`."""
         values, _, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0, -1)
         mean: Matrix = values.mean(axis=0)
         return mean

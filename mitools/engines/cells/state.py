@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.engines.cells.pair import Block, Table
+from mitools.engines.cells.pair import HashedPair, Table
 from mitools.engines.cells.sides import Grid, Side
 from mitools.evidence.estimate import Estimate, Estimating
 from mitools.samples.arrays import paired_samples
@@ -50,7 +50,7 @@ class CountState:
     Attributes:
         estimator: The settings that made the hash.
         blocks: The hashed pairs of sides.
-        tables: Per block and grid, the distinct joint codes and their counts.
+        tables: For each hashed pair and grid, the distinct joint codes and their counts.
         n_samples: How many samples were counted.
 
     Example:
@@ -70,12 +70,12 @@ class CountState:
     settings_reader: ClassVar[Callable[[Mapping[str, Any]], Counting]]
 
     estimator: Counting
-    blocks: tuple[Block, ...]
+    blocks: tuple[HashedPair, ...]
     tables: tuple[tuple[Table, ...], ...]
     n_samples: int = 0
 
     @classmethod
-    def empty(cls, estimator: Counting, blocks: tuple[Block, ...]) -> CountState:
+    def empty(cls, estimator: Counting, blocks: tuple[HashedPair, ...]) -> CountState:
         """Return a state without counts."""
         nothing = (np.empty(0, np.uint64), np.empty(0, np.int64))
         return cls(estimator, blocks, tuple(tuple(nothing for _ in b.grids) for b in blocks))
@@ -171,24 +171,24 @@ class CountState:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CountState:
         """Return the state that `to_arrays` was called on."""
         estimator = cls.settings_reader(_still_settings(json.loads(str(arrays["settings"]))))
-        n_blocks, n_grids = (int(number) for number in arrays["shape"])
-        blocks, tables = [], []
-        for b in range(n_blocks):
+        n_pairs, n_grids = (int(number) for number in arrays["shape"])
+        hashed, tables = [], []
+        for b in range(n_pairs):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
             sides = _read_side(arrays, f"x/{b}"), _read_side(arrays, f"y/{b}")
-            blocks.append(Block(*sides, grids))
+            hashed.append(HashedPair(*sides, grids))
             tables.append(
                 tuple(
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
                 )
             )
-        return cls(estimator, tuple(blocks), tuple(tables), int(arrays["n_samples"]))
+        return cls(estimator, tuple(hashed), tuple(tables), int(arrays["n_samples"]))
 
     def count(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[tuple[Table, ...], ...]:
         """Return the tables of validated rows by themselves."""
-        return tuple(block.count(x, y) for block in self.blocks)
+        return tuple(hashed.count(x, y) for hashed in self.blocks)
 
     def _add(self, tables: tuple[tuple[Table, ...], ...], n: int) -> CountState:
         if self.n_samples == 0:
@@ -214,15 +214,15 @@ class CountState:
 
     def _hash_arrays(self) -> dict[str, NDArray[Any]]:
         arrays: dict[str, NDArray[Any]] = {}
-        for b, block in enumerate(self.blocks):
-            for name, side in (("x", block.x), ("y", block.y)):
+        for b, hashed in enumerate(self.blocks):
+            for name, side in (("x", hashed.x), ("y", hashed.y)):
                 if side.projection is not None:
                     arrays[f"{name}/{b}/projection"] = side.projection
                 if side.labels is not None:
                     arrays[f"{name}/{b}/labels"] = side.labels
                 for j, knots in enumerate(side.knots):
                     arrays[f"{name}/{b}/knots/{j:03d}"] = knots
-            for g, grid in enumerate(block.grids):
+            for g, grid in enumerate(hashed.grids):
                 arrays[f"grid/{b}/{g}/numbers"] = np.array([grid.scale, float(grid.steps)])
                 arrays[f"grid/{b}/{g}/shifts"] = grid.shifts
                 arrays[f"grid/{b}/{g}/order"] = grid.order

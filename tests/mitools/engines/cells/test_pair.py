@@ -6,7 +6,7 @@ from scipy.special import digamma
 
 from mitools import EDGE
 from mitools.engines.cells import pair
-from mitools.engines.cells.pair import Block
+from mitools.engines.cells.pair import HashedPair
 from mitools.engines.cells.sides import Grid, Side
 
 
@@ -20,7 +20,7 @@ def test_labels_beside_cells_are_the_naive_twin(swapped):
     grids = (Grid(0.8, np.array([0.1]), np.array([0]), 5),)
     if swapped:
         sides, rows = sides[::-1], rows[::-1]
-    block = Block(*sides, grids)
+    block = HashedPair(*sides, grids)
     ks = np.array(EDGE().occupancies)
     got = block.counted(*rows, ks).raw[0]
     np.testing.assert_array_equal(block.recount(block.count(*rows), 60, ks).raw[0], got)
@@ -46,10 +46,10 @@ def test_permuted_pairings_are_separate_estimates():
     rng = np.random.default_rng(0)
     x, y = rng.random((2, 200, 1))
     grids = tuple(Grid(s, np.array([0.05]), np.array([0]), 6) for s in (0.6, 0.9))
-    block = Block(Side.fit(x), Side.fit(y), grids)
+    block = HashedPair(Side.fit(x), Side.fit(y), grids)
     ks = np.array([3, 10])
     orders = np.array([rng.permutation(200) for _ in range(4)])
-    got = block.repaired(block.place(x, y), orders, ks)
+    got = block.permuted(block.place(x, y), orders, ks)
     expected = [block.counted(x, y[order], ks).raw.mean(axis=0) for order in orders]
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
