@@ -30,7 +30,7 @@ import numpy as np
 from mitools.estimators.base import MutualInformationEstimator, check_whole
 from mitools.estimators.registry import parse_estimator
 from mitools.estimators.sample import Sample
-from mitools.evidence.doubts import determined, doubts
+from mitools.evidence.doubts import determined, row_warnings
 from mitools.evidence.estimate import Estimate
 from mitools.evidence.record import Assessment, CrossCheck
 from mitools.evidence.spread import Spread
@@ -68,7 +68,7 @@ def assess(
         y: Paired samples of Y, with shape (n, d_y) or (n,).
         given: Discrete labels, with shape (n,). Permutations and subsets stay within them.
         estimator: What is assessed; `KSG()` when not given.
-        n_permutations: Shuffled pairings of the null. Dependence is claimed at p <= 0.01, or at
+        n_permutations: Permutations of the null. Dependence is claimed at p <= 0.01, or at
             the smallest p that so few permutations can reach, if the law fitted to them agrees
             (p <= 0.001).
         cross_check: A second estimator. "auto" takes one of another kind: for KSG and EDGE each
@@ -86,9 +86,9 @@ def assess(
             processor. They are threads; within ``joblib.parallel_config(backend="loky")``,
             processes. Their number changes no bit. None uses none, and leaves numpy's threads as
             they are.
-        blocks: For rows in the order of time, which shuffling would destroy. 1 turns one side in a
-            circle by a random number of rows; more cut the turned rows into as many runs and
-            permute these. None takes rows for independent, and warns if neighbours are alike.
+        blocks: For rows in the order of time, which permutations would destroy. 1 shifts one side
+            circularly by a random number of rows; more cut the shifted rows into as many blocks
+            and permute these. None assumes independent rows, and warns if neighbours are alike.
 
     Returns:
         The estimate with its evidence and verdict.
@@ -131,9 +131,9 @@ def assess(
         blocks=blocks,
     )
     verdict, reasons = judge(found)
-    for doubt in doubts(sample.parts, blocks):
-        warnings.warn(doubt, stacklevel=2)
-        reasons = (*reasons, doubt)
+    for warning in row_warnings(sample.parts, blocks):
+        warnings.warn(warning, stacklevel=2)
+        reasons = (*reasons, warning)
     return replace(found, verdict=verdict, reasons=reasons)
 
 

@@ -41,10 +41,8 @@ Chosen = Annotated[
         "--estimator", help='"ksg", "ksg:k=5", "edge", "edge:semirobust", "auto", "ksg+pca:4", ...'
     ),
 ]
-Permutations = Annotated[
-    int, typer.Option("--permutations", help="Shuffled pairings of the null.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the shuffled pairings.")]
+Permutations = Annotated[int, typer.Option("--permutations", help="Permutations of the null.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the permutations.")]
 Blocks = Annotated[
     int | None,
     typer.Option("--blocks", help="For rows in the order of time: 1 keeps it (see `assess`)."),

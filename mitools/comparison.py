@@ -132,7 +132,7 @@ class Comparison:
             fmt="|",
             color="0.6",
             elinewidth=6,
-            label="shuffled pairings, mean and 2 sd",
+            label="permutations, mean and 2 sd",
         )
         ax.plot([float(one.estimate or 0) for one in shown], places, "o", label="estimate")
         ax.set_yticks(places, [str(one.estimator) for one in shown])
@@ -160,7 +160,7 @@ def compare(
         y: Paired samples of Y.
         estimators: What to compare: KSG, EDGE, Auto and GaussianCopula when not given.
         given: Discrete labels to condition on.
-        n_permutations: Shuffled pairings for each null.
+        n_permutations: Permutations for each null.
         seed: Seed of the permutations, which are the same for each estimator.
         n_jobs: Workers for labels and permutations, as in `assess`.
         progress: Called with each estimator's name before its turn.

@@ -160,7 +160,7 @@ def information_matrix(
         estimator: One for all pairs. When not given: `KSG` for two continuous columns, `Labels`
             (its nearest-neighbour part) for a label and a continuous one, `PlugIn` with the
             Miller-Madow correction for two labels.
-        n_permutations: Shuffled pairings for each pair.
+        n_permutations: Permutations for each pair.
         seed: Seed of the permutations.
         n_jobs: Workers for the pairs: a number, or -1 for one per processor. They are threads;
             within ``joblib.parallel_config(backend="loky")``, processes. Their number changes no
@@ -202,13 +202,13 @@ def information_matrix(
         null, _ = prepared.null(n_permutations, np.random.default_rng([seed, i, j]))
         return _Pair(null, one)
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         if progress is not None:
             progress(done, len(pairs))
 
     from scipy.stats import false_discovery_control  # here: it is slow to import
 
-    found = in_parallel(estimated, pairs, n_jobs, told)
+    found = in_parallel(estimated, pairs, n_jobs, report)
     # the least that so many permutations can count says nothing beyond itself
     least = 1 / (n_permutations + 1)
     p, tails = ([getattr(one.null, of) for one in found] for of in ("p_value", "fitted_p_value"))

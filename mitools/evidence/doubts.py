@@ -1,4 +1,4 @@
-"""What casts doubt on an estimate, whatever its numbers.
+"""Warnings about the data that an estimate comes from, whatever its value.
 
 Rows may repeat each other, or follow each other in time; columns of one side may determine those
 of the other, and where both are continuous, I is infinite.
@@ -17,17 +17,17 @@ from mitools.evidence.estimate import PER_SYMBOL
 from mitools.samples import kinds
 from mitools.samples.arrays import Matrix, Part
 
-__all__ = ["copied", "determined", "doubts", "likeness"]
+__all__ = ["copied", "determined", "likeness", "row_warnings"]
 
-#: Lag-one correlations of both sides from which on rows are said to follow one another, and the
-#: same in standard deviations of those of unordered rows.
+#: From these lag-one correlations of both sides on, rows follow one another; and the same in
+#: standard deviations of those of independent rows.
 ALIKE, CERTAIN = 0.3, 5.0
 
-#: From this share of repeated rows on they are spoken of, unless more than so many times as many
+#: From this share of repeated rows on there is a warning, unless more than so many times as many
 #: rows repeat another on one side only.
 COPIED, TIES = 0.1, 1.1
 
-#: About so many columns of a side are looked at.
+#: About so many columns of a side are examined.
 COLUMNS = 64
 
 #: A column is continuous here if this share of its values, or more, occurs once.
@@ -55,8 +55,16 @@ def likeness(side: Matrix) -> float:
     return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
 
 
-def doubts(parts: Sequence[Part], blocks: int | None) -> tuple[str, ...]:
-    """Return what is to be said of rows that are not independent of each other."""
+def row_warnings(parts: Sequence[Part], blocks: int | None) -> tuple[str, ...]:
+    """Return warnings about rows that are not independent of each other.
+
+    Args:
+        parts: The samples of each label.
+        blocks: How permutations keep the order of the rows, as in `assess`; None if they do not.
+
+    Returns:
+        A sentence for each warning.
+    """
     found = [_repeated(parts)]
     if blocks is None:
         found.append(_alike(parts))
@@ -70,9 +78,10 @@ def _alike(parts: Sequence[Part]) -> str:
         return ""
     x, y = max(alike, key=min)
     return (
-        f"Neighbouring rows are alike on both sides (lag-one correlations {x:.2f} and {y:.2f}): "
-        "shuffled pairings take the rows for independent. If their order is that of time, keep it "
-        "with `blocks=1`; of copies, keep one each; if rows are only sorted, nothing is amiss."
+        f"Neighbouring rows are alike on both sides (lag-one correlations {x:.2f} and {y:.2f}), "
+        "but permutations assume independent rows. If the rows are in the order of time, keep it "
+        "with `blocks=1`; if they are copies, keep one of each; if they are only sorted, ignore "
+        "this warning."
     )
 
 
@@ -82,7 +91,7 @@ def _repeated(parts: Sequence[Part]) -> str:
         return ""
     return (
         f"{share:.0%} of the rows repeat another row on both sides at once, as in a bootstrap or "
-        "an oversampled class: copies are dependence to every estimator. Keep one of each."
+        "an oversampled class: every estimator takes copies for dependence. Keep one of each."
     )
 
 
@@ -116,8 +125,8 @@ def determined(
         return (
             f"{x_names[i]} of `x` and c{y_names[j][1:]} of `y` are "
             + ("equal" if equal else "monotone functions of each other")
-            + ": I is infinite for continuous columns, and the value only tells n. Drop one of "
-            "them, or take a side that is measured with noise.",
+            + ": I is infinite for continuous columns, and the value reflects only n. Drop one "
+            "of them, or take a side that is measured with noise.",
         )
     for one, other, columns, names, sides in (
         (x, y, right, y_names, "yx"),
@@ -127,7 +136,7 @@ def determined(
         if found is not None:
             return (
                 f"{names[columns[found]]} of `{sides[0]}` is a linear function of `{sides[1]}`: I "
-                "is infinite for continuous columns, and the value only tells n.",
+                "is infinite for continuous columns, and the value reflects only n.",
             )
     return ()
 

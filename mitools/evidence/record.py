@@ -115,7 +115,7 @@ class Assessment:
         by_size: Mean estimate by number of samples: a quarter, a half, all.
         cross_check: A second estimator's answer, with its own null; None if there was none.
         determined: Sentences on columns that the other side determines.
-        blocks: How the pairings kept the order of the rows; None if they did not.
+        blocks: How the permutations kept the order of the rows; None if they did not.
         verdict: What can be said, as a `Verdict` (a string).
         reasons: Why, in sentences.
     """
@@ -327,7 +327,7 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
         (
             "null",
             f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} {unit} over "
-            f"{len(assessment.null)} {_pairings(assessment.blocks)}, "
+            f"{len(assessment.null)} {_permutations(assessment.blocks)}, "
             f"p = {assessment.p_value:.2g}, fitted tail {tail_text(assessment.fitted_p_value)}",
         ),
         ("excess", f"{amount(assessment.excess, unit)} above the null"),
@@ -360,10 +360,10 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
     return rows
 
 
-def _pairings(blocks: int | None) -> str:
+def _permutations(blocks: int | None) -> str:
     if blocks is None:
-        return "shuffled pairings"
-    return "pairings turned in time" if blocks == 1 else f"pairings of {blocks} shuffled runs"
+        return "permutations"
+    return "circular shifts" if blocks == 1 else f"permutations of {blocks} blocks"
 
 
 def _plain(item: Any) -> Any:

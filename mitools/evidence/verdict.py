@@ -51,7 +51,7 @@ def judge(assessment: Assessment) -> tuple[Verdict, tuple[str, ...]]:
 def _found(assessment: Assessment) -> str:
     null = assessment.permuted
     return (
-        f"Dependence is there: it exceeds the mean of {len(null)} shuffled pairings by "
+        f"There is dependence: the value exceeds the mean of {len(null)} permutations by "
         f"{_amount(assessment, null.excess)}, p = {null.p_value:.2g} (fitted tail "
         f"{tail_text(null.fitted_p_value)})."
     )
@@ -61,14 +61,14 @@ def _why_independent(assessment: Assessment) -> list[str]:
     value, floor = assessment.estimate.value, assessment.null_mean
     as_large = round(assessment.p_value * (assessment.n_permutations + 1)) - 1
     reasons = [
-        f"{as_large} of {assessment.n_permutations} shuffled pairings gave at least as much "
+        f"{as_large} of {assessment.n_permutations} permutations gave at least as much "
         f"(p = {assessment.p_value:.2g}); their mean is {_amount(assessment, floor)}."
     ]
     if as_large == 0:
         reasons.append(
-            f"Their spread makes such a value too likely all the same (fitted tail "
-            f"{assessment.fitted_p_value:.2g}, and {FITTED_LEVEL:g} is asked for). More samples "
-            "or more permutations would decide it."
+            f"Their spread makes such a value too likely without dependence (fitted tail "
+            f"{assessment.fitted_p_value:.2g}; a claim needs at most {FITTED_LEVEL:g}). More "
+            "samples or more permutations would decide."
         )
     if floor > AGREEMENT * abs(value):
         reasons.append(
@@ -79,9 +79,8 @@ def _why_independent(assessment: Assessment) -> list[str]:
     check = assessment.cross_check
     if check is not None and check.null.claims:
         reasons.append(
-            f"{check.estimate.estimator} does tell the data from independence (p = "
-            f"{check.p_value:.2g}): the verdict is about {assessment.estimate.estimator}, which "
-            "cannot see it."
+            f"{check.estimate.estimator} does find dependence (p = {check.p_value:.2g}): the "
+            f"verdict is about {assessment.estimate.estimator}, which does not see it."
         )
     return reasons
 
@@ -96,12 +95,12 @@ def _objections(assessment: Assessment) -> list[str]:
     objections = [*assessment.determined, *_fullness(assessment)]
     if assessment.null_mean > AGREEMENT * value:
         objections.append(
-            f"Shuffled pairings give {_amount(assessment, assessment.null_mean)}, so "
+            f"Permuted pairs give {_amount(assessment, assessment.null_mean)}, so "
             f"{assessment.null_mean / value:.0%} of the value is there without dependence."
         )
     objections += _disagreements(assessment)
     objections += _moves(assessment)
-    if not objections:  # the sum of what each of the others allowed
+    if not objections:  # errors that each passed may be too large together
         objections += _uncertain(assessment)
     if assessment.n_permutations < FEWEST_PERMUTATIONS:
         objections.append(
@@ -111,7 +110,11 @@ def _objections(assessment: Assessment) -> list[str]:
 
 
 def _fullness(assessment: Assessment) -> list[str]:
-    """Say how full the estimator was; that of an entropy is no fault, as it is no limit of n."""
+    """Return sentences on a value near its ceiling, and on samples alone in their cells.
+
+    A value near the entropy of a discrete side is no objection: that ceiling comes from the data,
+    and not from the number of samples.
+    """
     estimate, full = assessment.estimate, assessment.saturation
     sentences = []
     if not estimate.ceiling_is_entropy:
@@ -125,7 +128,7 @@ def _fullness(assessment: Assessment) -> list[str]:
         elif estimate.value > HALF_CEILING * _sample_bound(estimate):
             sentences.append(
                 f"The value is above half of {amount(_sample_bound(estimate))}, the logarithm of "
-                "the number of samples: no estimator can vouch for so much without assumptions."
+                "the number of samples: without assumptions, no estimator can guarantee so much."
             )
     if full.singleton_fraction > SINGLETONS:
         sentences.append(
@@ -137,7 +140,7 @@ def _fullness(assessment: Assessment) -> list[str]:
 
 
 def _sample_bound(estimate: Estimate) -> float:
-    """Return ln n, label-weighted: the order of all that n samples can show (McAllester 2020)."""
+    """Return ln n, label-weighted: about the most that n samples show (McAllester 2020)."""
     if estimate.unit != "nats":
         return math.inf
     parts = estimate.parts.values() or (estimate,)
@@ -149,8 +152,8 @@ def _disagreements(assessment: Assessment) -> list[str]:
     sentences = []
     if check is None and not assessment.estimate.estimator.comparable:
         sentences.append(
-            f"{type(assessment.estimate.estimator).__name__} is a quantity of its own, which no "
-            "other estimator can confirm: use it to rank or to test."
+            f"{type(assessment.estimate.estimator).__name__} estimates another quantity than "
+            "I(X; Y), so no other estimator can confirm its value: use it to rank or to test."
         )
     elif check is None:
         sentences.append("No second estimator ran, so nothing confirms the magnitude.")
@@ -163,15 +166,15 @@ def _disagreements(assessment: Assessment) -> list[str]:
     if apart:
         shown = ", ".join(f"{name}: {assessment.sweep[name]:.3f}" for name in apart)
         unit = assessment.estimate.unit
-        sentences.append(f"It depends on the estimator's settings ({shown} {unit}).")
+        sentences.append(f"The value depends on the estimator's settings ({shown} {unit}).")
     return sentences
 
 
 def _moves(assessment: Assessment) -> list[str]:
-    """Say whether the value still drifts as the sample grows, beyond its noise."""
+    """Return sentences on a value that changes with the sample size by more than its noise."""
     sizes = sorted(assessment.by_size)
     if len(sizes) < 2:
-        return ["There are too few samples to see whether the value settles as they grow."]
+        return ["There are too few samples to see whether the value settles as more are added."]
     drift = assessment.by_size[sizes[-1]] - assessment.by_size[sizes[-2]]
     value = assessment.estimate.value
     noise = assessment.spread.noise_width(NOISE_LEVEL) if assessment.spread else 0.0
@@ -179,20 +182,20 @@ def _moves(assessment: Assessment) -> list[str]:
         return []
     way = "rises" if drift > 0 else "falls"
     sentences = [
-        f"It still {way} by {_amount(assessment, abs(drift))} from {sizes[-2]} to {sizes[-1]} "
-        "samples: it has not settled."
+        f"The value still {way} by {_amount(assessment, abs(drift))} from {sizes[-2]} to "
+        f"{sizes[-1]} samples: it has not settled."
     ]
     continuous = not math.isfinite(assessment.estimate.entropy)
     if drift > GROWTH and continuous and not assessment.determined:
         sentences.append(
-            "So it grows where one side is a function of the other, or follows it more finely "
-            "than so many samples show: I may be infinite."
+            "A value grows like this where one side is a function of the other, or so nearly that "
+            "these samples do not show the difference: I may be infinite."
         )
     return sentences
 
 
 def _uncertain(assessment: Assessment) -> list[str]:
-    """Say whether I may lie so far from the value that the value is no magnitude of it."""
+    """Return a sentence where I may lie too far from the value for it to be a magnitude."""
     value, spread, check = assessment.estimate.value, assessment.spread, assessment.cross_check
     if spread is None:
         return []
@@ -202,10 +205,10 @@ def _uncertain(assessment: Assessment) -> list[str]:
     if value <= (1 + ERROR) * low and value >= (1 - ERROR) * high:
         return []
     return [
-        f"Noise ({spread.noise:.3f} {assessment.estimate.unit}), bias (perhaps "
-        f"{spread.bias:+.3f}) and the second estimator leave I anywhere from {low:.3f} to "
+        f"By its noise ({spread.noise:.3f} {assessment.estimate.unit}), its bias (perhaps "
+        f"{spread.bias:+.3f}) and the second estimator, I may lie anywhere from {low:.3f} to "
         f"{high:.3f} {assessment.estimate.unit} ({ERROR_LEVEL:.0%}): the value may be off by more "
-        f"than {ERROR:.0%}. More samples narrow it."
+        f"than {ERROR:.0%}. More samples narrow this range."
     ]
 
 
@@ -213,8 +216,8 @@ def _support(assessment: Assessment) -> list[str]:
     check, sentences = assessment.cross_check, []
     if check is not None:
         if math.isclose(assessment.estimate.value, check.estimate.value, rel_tol=1e-9):
-            # `Auto` settled on this very estimator
-            sentences.append(f"{check.estimate.estimator} finds no view that sees more.")
+            # `Auto` picked this very estimator
+            sentences.append(f"{check.estimate.estimator} finds no estimator that sees more.")
         else:
             sentences.append(
                 f"{check.estimate.estimator} agrees within {AGREEMENT:.0%}: "
@@ -227,18 +230,18 @@ def _support(assessment: Assessment) -> list[str]:
         bound = min(estimate.ceiling, _sample_bound(estimate))
         share = f"{estimate.value / bound:.0%} of what so many samples can show"
     sentences.append(
-        f"It is {share}, and does not move with "
-        + ("the estimator's settings or " if assessment.sweep else "")
-        + f"the number of samples by more than its noise or {DRIFT:.0%}."
+        f"The value is {share}. It does not change with the number of samples by more than its "
+        f"noise or {DRIFT:.0%}"
+        + (f", nor with the estimator's settings by {AGREEMENT:.0%}." if assessment.sweep else ".")
     )
     if estimate.ceiling_is_entropy and estimate.saturated:
-        sentences.append("The other side all but determines it.")
+        sentences.append("The other side nearly determines the discrete side.")
     spread = assessment.spread
     if spread is not None and abs(spread.bias) > spread.noise_width(NOISE_LEVEL):
         sentences.append(
-            "Bias: by its way from a quarter to a half of the samples it may still "
+            "Bias: by its change from a quarter to a half of the samples, it may still "
             f"{'fall short of' if spread.bias < 0 else 'exceed'} I by "
-            f"{_amount(assessment, abs(spread.bias))}; the interval allows for it."
+            f"{_amount(assessment, abs(spread.bias))}; the interval allows for this."
         )
     return sentences
 

@@ -35,7 +35,7 @@ def information_scores(
 
     Args:
         X: Features, with shape (n, d).
-        y: The target, with shape (n,): classes or numbers, told apart as scikit-learn does.
+        y: The target, with shape (n,): classes or numbers, as scikit-learn distinguishes them.
         estimator: An estimator, or its text as for `parse_estimator`. When not given: `Labels` (by
             nearest neighbours) for classes and `KSG` for numbers. Fix it with `functools.partial`.
 
@@ -90,8 +90,8 @@ class InformationSelector(SelectorMixin, BaseEstimator):
             estimator: As for `information_scores`.
             n_features: Keep that many, the highest scores first; when not given, those that are
                 dependent by the permutation test.
-            n_permutations: Shuffled targets for each feature.
-            random_state: Seed of the shuffles.
+            n_permutations: Permutations of the target for each feature.
+            random_state: Seed of the permutations.
         """
         self.estimator = estimator
         self.n_features = n_features
