@@ -230,7 +230,7 @@ class EDGE(MutualInformationEstimator):
         varies_x, varies_y = varying_columns(x), varying_columns(y)
         kept = x[:, varies_x], y[:, varies_y]
         hashed_pairs = (
-            replace(hashed, x=hashed.x.among(x[0], varies_x), y=hashed.y.among(y[0], varies_y))
+            replace(hashed, x=hashed.x.widened(x[0], varies_x), y=hashed.y.widened(y[0], varies_y))
             for hashed in self._hashed_pairs(*kept, *kept, steps)
         )
         return CountState.empty(self, tuple(hashed_pairs))

@@ -25,7 +25,7 @@ from scipy.special import digamma
 
 from mitools.engines.neighbors.one_feature import sorted_rows
 from mitools.engines.neighbors.search import Automatic, NeighborSearch, Orders, Query
-from mitools.engines.workers.threads import both
+from mitools.engines.workers.threads import call_on_both
 from mitools.estimators.base import Found, MutualInformationEstimator, has_views
 from mitools.samples.scaling import (
     break_ties,
@@ -224,16 +224,16 @@ class KSG(MutualInformationEstimator):
         if 0 in dimensions:
             return _Pair(sides[0], sides[1], None, stats)
         if self.standardize:
-            sides = both(standardized, *sides, len(x))
+            sides = call_on_both(standardized, *sides, len(x))
         else:
             scaled_x, scaled_y = common_scale(*sides)
             sides = scaled_x, scaled_y
         orders: Orders | None = None
         if dimensions == [1, 1]:
-            orders = both(sorted_rows, *sides, len(x))
+            orders = call_on_both(sorted_rows, *sides, len(x))
             tied_x, tied_y = (twin_rows(*side) for side in zip(sides, orders, strict=True))
         else:
-            tied_x, tied_y = both(twin_rows, *sides, len(x))
+            tied_x, tied_y = call_on_both(twin_rows, *sides, len(x))
         tied = tied_x | tied_y
         stats["tied_fraction"] = float(tied.mean())
         jitter = self.jitter
@@ -241,7 +241,7 @@ class KSG(MutualInformationEstimator):
             # in the max norm one column decides a distance, so its repeated values tie distances
             ties = bool(tied.any())
             if not ties and max_norm and max(dimensions) > 1:
-                ties = any(both(has_repeats, *sides, len(x)))
+                ties = any(call_on_both(has_repeats, *sides, len(x)))
             jitter = TIE_JITTER if ties else 0.0
         stats["jitter"] = float(jitter)
         if jitter > 0:

@@ -160,7 +160,7 @@ def split_by_label(x: Matrix, y: Matrix, given: Any) -> tuple[Part, ...]:
 def _check_paired(x: Matrix, y: Matrix) -> None:
     if len(x) == len(y):
         return
-    turned = [
+    hints = [
         f" `{name}` has {len(other)} columns: if it lies on its side, pass `{name}.T`."
         for name, side, other in (("x", x, y), ("y", y, x))
         if side.shape[1] == len(other) > 1
@@ -168,7 +168,7 @@ def _check_paired(x: Matrix, y: Matrix) -> None:
     raise ValueError(
         f"`x` and `y` must have one row per sample, got {len(x)} rows in `x` and {len(y)} in "
         "`y`. Rows are paired: pass the same samples, in the same order, on both sides."
-        + "".join(turned)
+        + "".join(hints)
     )
 
 

@@ -86,15 +86,15 @@ def kind_of(column: Any, said: Kind | str | None = None) -> Reading:
         values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(f"A kind is that of one column, got the shape {values.shape}.")
-    told = None if said is None else _kind(said)
+    stated = None if said is None else _kind(said)
     found, reason = _by_type(column, values)
-    if told is Kind.NUMBER and found is Kind.LABEL and values.dtype.kind != "b":
+    if stated is Kind.NUMBER and found is Kind.LABEL and values.dtype.kind != "b":
         raise TypeError(
             f"These values cannot be numbers: {reason}. Convert them first, for instance with "
             "`astype(float)`."
         )
-    if told is not None:
-        found, reason = told, "as you said"
+    if stated is not None:
+        found, reason = stated, "as you said"
     elif found is None:
         raise TypeError(
             f"A column of {values.dtype} is neither a label nor a number. Convert it to numbers, "

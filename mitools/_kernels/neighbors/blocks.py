@@ -1,9 +1,9 @@
 """One feature a side, max norm: the k-th distances of a block of points at once, for KSG 1.
 
-The strips of `mitools._kernels.neighbors.strips`, but points that follow one another in a strip
-are served together, a lane each: whatever lies near the block is offered to every lane, and each
-lane keeps its k smallest distances by minima and maxima alone. A few pairs more, and no branch to
-guess.
+The strips are those of `mitools._kernels.neighbors.strips`, but the points of a strip are searched
+for 16 at a time, a block, with one lane for each. Every point near the block is compared with all
+lanes, and each lane keeps its k smallest distances by minima and maxima alone. That compares a few
+pairs more than needed, but has no branches for the processor to predict.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["block_radii"]
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-#: Points served together, and how many of a lane's distances are held in registers at a time.
+#: Lanes of a block, and how many distances of a lane are held in registers at a time.
 LANES, HELD = 16, 4
 
 #: A coordinate plus a radius is rounded, so that a search reaches this much farther, relatively.
@@ -63,20 +63,20 @@ def block_radii(
                 slot = min(begin + lane, end - 1)  # a short block repeats its last point
                 lanes[0, lane], lanes[1, lane] = slots.x[slot], slots.y[slot]
             kept[:] = np.inf
-            offer_block(lanes, end - begin, kept, spare)
+            insert_own_points(lanes, end - begin, kept, spare)
             # enough of the own strip that every lane has a bound, then as far as the bounds say
             low, high = max(start, begin - k), min(stop, end + k)
-            offer(slots, low, begin, lanes, kept, spare)
-            offer(slots, end, high, lanes, kept, spare)
+            insert_points(slots, low, begin, lanes, kept, spare)
+            insert_points(slots, end, high, lanes, kept, spare)
             bottom, top = reach(lanes, worst, 0.0, 0.0)
             farther = high
             while farther < stop and slots.y[farther] <= top:
                 farther += 1
-            offer(slots, high, farther, lanes, kept, spare)
+            insert_points(slots, high, farther, lanes, kept, spare)
             farther = low
             while farther > start and slots.y[farther - 1] >= bottom:
                 farther -= 1
-            offer(slots, farther, low, lanes, kept, spare)
+            insert_points(slots, farther, low, lanes, kept, spare)
             for step in (1, -1):
                 other = strip + step
                 while 0 <= other < n_strips:
@@ -94,7 +94,7 @@ def block_radii(
                     reached[other] = high = low
                     while high < to_slot and slots.y[high] <= top:
                         high += 1
-                    offer(slots, low, high, lanes, kept, spare)
+                    insert_points(slots, low, high, lanes, kept, spare)
                     other += step
             for slot in range(begin, end):
                 radii[0, slots.places[slot, 0]] = worst[slot - begin]
@@ -105,7 +105,7 @@ def block_radii(
 def reach(
     lanes: Matrix, worst: Vector, edge: float, side: float
 ) -> tuple[float, float]:  # pragma: no cover - compiled
-    """Return the least and the largest y that any lane still asks for; least > largest for none.
+    """Return the least and the largest y that any lane still needs; least > largest for none.
 
     Args:
         lanes: The block's points, with shape (2, lanes).
@@ -126,12 +126,18 @@ def reach(
 
 
 @njit(cache=True, nogil=True)
-def offer(
+def insert_points(
     slots: Slots, first: int, last: int, lanes: Matrix, kept: Matrix, spare: Matrix
 ) -> None:  # pragma: no cover - compiled
-    """Offer the points at ``first:last``, two at a time, to every lane.
+    """Insert the distances of the points at ``first:last``, two at a time, into every lane.
 
-    `kept` holds each lane's smallest distances, in order down its column; `spare` is scratch.
+    Args:
+        slots: The points strip by strip.
+        first: The first point.
+        last: The point after the last.
+        lanes: The block's points, with shape (2, lanes).
+        kept: Each lane's smallest distances, in order down its column, to be updated.
+        spare: Scratch, with shape (2, lanes).
     """
     here_x, here_y = lanes[0], lanes[1]
     kept_0, kept_1, kept_2, kept_3 = kept[0], kept[1], kept[2], kept[3]
@@ -148,20 +154,20 @@ def offer(
             gap_x, gap_y = abs(x - x_b), abs(y - y_b)
             b = gap_x if gap_x > gap_y else gap_y
             held = (kept_0[lane], kept_1[lane], kept_2[lane], kept_3[lane])
-            a, held = keep(a, held)
-            b, held = keep(b, held)
+            a, held = insert_sorted(a, held)
+            b, held = insert_sorted(b, held)
             kept_0[lane], kept_1[lane], kept_2[lane], kept_3[lane] = held
             left_a[lane], left_b[lane] = a, b
         if len(kept) > HELD:
-            pass_on(kept, left_a, HELD)
-            pass_on(kept, left_b, HELD)
+            insert_distances(kept, left_a, HELD)
+            insert_distances(kept, left_b, HELD)
 
 
 @njit(cache=True, nogil=True)
-def offer_block(
+def insert_own_points(
     lanes: Matrix, size: int, kept: Matrix, spare: Matrix
 ) -> None:  # pragma: no cover - compiled
-    """Offer the block's own points to every lane but their own."""
+    """Insert the distances of the block's own points into all lanes but their own."""
     here_x, here_y, left = lanes[0], lanes[1], spare[0]
     for own in range(size):
         own_x, own_y = here_x[own], here_y[own]
@@ -171,25 +177,27 @@ def offer_block(
         left[own] = np.inf
         if own == size - 1:
             left[size:] = np.inf  # the repeats of the last point
-        pass_on(kept, left, 0)
+        insert_distances(kept, left, 0)
 
 
 @njit(cache=True, nogil=True)
-def pass_on(kept: Matrix, left: Vector, first: int) -> None:  # pragma: no cover - compiled
-    """Offer each lane a distance, below its `first` smallest; `left` is what it does not keep."""
+def insert_distances(
+    kept: Matrix, left: Vector, first: int
+) -> None:  # pragma: no cover - compiled
+    """Insert a distance into each lane, from its place `first` on; `left` gets what drops out."""
     for row in range(first, len(kept), HELD):
         kept_0, kept_1, kept_2, kept_3 = kept[row], kept[row + 1], kept[row + 2], kept[row + 3]
         for lane in range(LANES):
             held = (kept_0[lane], kept_1[lane], kept_2[lane], kept_3[lane])
-            left[lane], held = keep(left[lane], held)
+            left[lane], held = insert_sorted(left[lane], held)
             kept_0[lane], kept_1[lane], kept_2[lane], kept_3[lane] = held
 
 
 @njit(cache=True, nogil=True)
-def keep(
+def insert_sorted(
     distance: float, held: tuple[float, float, float, float]
 ) -> tuple[float, tuple[float, float, float, float]]:  # pragma: no cover - compiled
-    """Return the largest of five distances, and the others in order, given four in order."""
+    """Insert a distance among four in order: return the largest of the five, and the others."""
     one, two, three, four = held
     low = distance if distance < one else one
     distance, one = one if distance < one else distance, low

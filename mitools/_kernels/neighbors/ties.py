@@ -255,11 +255,11 @@ def block_counts(
 
 @njit(cache=True, nogil=True)
 def within_block(
-    rows: Matrix, here: int, near: Matrix, error: float, reach: float, among: tuple[int, int]
+    rows: Matrix, here: int, near: Matrix, error: float, reach: float, bounds: tuple[int, int]
 ) -> int:  # pragma: no cover - compiled
-    """Return how many rows ``among[0]:among[1]`` are strictly within `reach`, `here` included."""
+    """Return how many rows of ``bounds`` are strictly within `reach`, `here` included."""
     low, high, found = reach - error, reach + error, 0
-    for j in range(among[0], among[1]):
+    for j in range(bounds[0], bounds[1]):
         if near[j] < low:
             found += 1
         elif near[j] <= high:

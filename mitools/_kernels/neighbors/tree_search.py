@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from mitools._kernels.neighbors.knn import insert
 from mitools._kernels.neighbors.tree import Tree, leaf_distances
 
-__all__ = ["BLOCK", "in_blocks", "tree_radii"]
+__all__ = ["LEAF", "leaf_blocks", "tree_radii"]
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 #: Most points in a leaf. Measured: smaller leaves cost more boxes than they save points.
-BLOCK = 64
+LEAF = 64
 
-#: Points among which the first bound is found.
+#: Points near its leaf among which a point finds its first bound.
 KIN = 64
 
 
@@ -38,15 +38,15 @@ def tree_radii(
 ) -> None:  # pragma: no cover - compiled
     """Fill ``radii[:, row]`` with the strict radii for the points at places ``first:last``.
 
-    The points of a leaf find a first bound among its kin, the leaves of a node some levels up.
-    Together they then list the leaves within the largest bound, and each looks at those within
-    its own.
+    The points of a leaf find a first bound among its kin, which are the leaves of a node some
+    levels up. Together they then list the leaves within the largest of their bounds, and each
+    point searches those within its own.
 
     Args:
         first: First place of this share of the work.
         last: The place after its last.
         tree: The tree over both sides, x first.
-        blocks: What `in_blocks` returns.
+        blocks: What `leaf_blocks` returns.
         d_x: How many of its columns are x.
         k: Number of neighbours.
         options: ``(variant, squared)``, as for `brute_radii`.
@@ -57,12 +57,12 @@ def tree_radii(
     n_nodes = len(tree.edges)
     n_leaves = n_nodes // 2 + 1
     middle = d_x if squared else n_columns  # in the max norm both sides are one
-    distances, neighbors = np.empty((BLOCK, k)), np.empty((BLOCK, k), np.int64)
+    distances, neighbors = np.empty((LEAF, k)), np.empty((LEAF, k), np.int64)
     leaves = np.empty(n_leaves, np.int64)
     low, high = np.empty((n_columns, n_leaves)), np.empty((n_columns, n_leaves))
     near, spare = np.empty(n_leaves), np.empty(n_leaves)
     point = np.empty(n_columns)
-    out, other = np.zeros(BLOCK), np.zeros(BLOCK)
+    out, other = np.zeros(LEAF), np.zeros(LEAF)
     for own in range(n_nodes // 2, n_nodes):
         begin, end = max(first, tree.edges[own, 0]), min(last, tree.edges[own, 1])
         if begin >= end:
@@ -85,7 +85,7 @@ def tree_radii(
                 block_distances(blocks, leaf, 0, middle, point, squared, out)
                 if middle < n_columns:
                     block_distances(blocks, leaf, middle, n_columns, point, squared, other)
-                offer(tree, leaf + n_nodes // 2, out, other, here, mine, rows)
+                insert_leaf(tree, leaf + n_nodes // 2, out, other, here, mine, rows)
             farthest = max(farthest, mine[-1])
         listed = reachable_leaves(tree, own, kin, middle, squared, farthest, leaves)
         for b in range(listed):
@@ -104,7 +104,7 @@ def tree_radii(
                 block_distances(blocks, leaf, 0, middle, point, squared, out)
                 if middle < n_columns:
                     block_distances(blocks, leaf, middle, n_columns, point, squared, other)
-                offer(tree, leaves[b], out, other, here, mine, rows)
+                insert_leaf(tree, leaves[b], out, other, here, mine, rows)
             row = tree.rows[here]
             radii[0, row] = radii[1, row] = mine[-1]
             if variant == 2:
@@ -126,13 +126,13 @@ def tree_radii(
 
 
 @njit(cache=True, nogil=True)
-def in_blocks(tree: Tree) -> Matrix:  # pragma: no cover - compiled
-    """Return the points of each leaf as a block of its own, with shape (leaves, d, BLOCK).
+def leaf_blocks(tree: Tree) -> Matrix:  # pragma: no cover - compiled
+    """Return the points of each leaf as a block of its own, with shape (leaves, d, LEAF).
 
-    Leaves have at most `BLOCK` points; what is left is infinitely far.
+    Leaves have at most `LEAF` points; what is left is infinitely far.
     """
     n_columns, first = len(tree.columns), len(tree.edges) // 2
-    blocks = np.full((first + 1, n_columns, BLOCK), np.inf)
+    blocks = np.full((first + 1, n_columns, LEAF), np.inf)
     for leaf in range(first + 1):
         begin, end = tree.edges[first + leaf]
         for c in range(n_columns):
@@ -149,18 +149,18 @@ def block_distances(
 
     As `leaf_distances`, but of a length known to the compiler.
     """
-    for p in range(BLOCK):
+    for p in range(LEAF):
         out[p] = 0.0
     c = begin
     while c + 3 <= end:
         here_a, here_b, here_d = point[c], point[c + 1], point[c + 2]
         if squared:
-            for p in range(BLOCK):
+            for p in range(LEAF):
                 gap_a, gap_b = blocks[leaf, c, p] - here_a, blocks[leaf, c + 1, p] - here_b
                 gap_d = blocks[leaf, c + 2, p] - here_d
                 out[p] = ((out[p] + gap_a * gap_a) + gap_b * gap_b) + gap_d * gap_d
         else:
-            for p in range(BLOCK):
+            for p in range(LEAF):
                 gap_a = abs(blocks[leaf, c, p] - here_a)
                 gap_b = abs(blocks[leaf, c + 1, p] - here_b)
                 gap_d = abs(blocks[leaf, c + 2, p] - here_d)
@@ -171,11 +171,11 @@ def block_distances(
     while c < end:
         here = point[c]
         if squared:
-            for p in range(BLOCK):
+            for p in range(LEAF):
                 gap = blocks[leaf, c, p] - here
                 out[p] += gap * gap
         else:
-            for p in range(BLOCK):
+            for p in range(LEAF):
                 gap = abs(blocks[leaf, c, p] - here)
                 out[p] = gap if gap > out[p] else out[p]
         c += 1
@@ -250,13 +250,13 @@ def reachable_leaves(
 
 
 @njit(cache=True, nogil=True)
-def offer(
+def insert_leaf(
     tree: Tree, leaf: int, in_x: Matrix, in_y: Matrix, here: int, distances: Matrix, rows: Rows
 ) -> None:  # pragma: no cover - compiled
-    """Offer the point at `here` its distances to the points of a leaf, the larger of two."""
+    """Insert a leaf's points among the nearest of the point at `here`, by the larger distance."""
     worst = distances[-1]
     hits = 0
-    for p in range(BLOCK):
+    for p in range(LEAF):
         in_x[p] = in_x[p] if in_x[p] > in_y[p] else in_y[p]
         hits += in_x[p] <= worst
     if hits == 0:

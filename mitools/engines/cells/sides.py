@@ -53,7 +53,7 @@ class Side:
         labels = few_distinct(rows, sample_rows(len(rows), GLANCE), REPEATS, least=2)
         return None if labels is None else cls(None, (), labels)
 
-    def among(self, row: NDArray[np.float64], kept: NDArray[np.bool_]) -> Side:
+    def widened(self, row: NDArray[np.float64], kept: NDArray[np.bool_]) -> Side:
         """Return the same hash for rows with further columns, constant where it was fit.
 
         Args:

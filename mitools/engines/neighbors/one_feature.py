@@ -15,7 +15,12 @@ from mitools._kernels.neighbors.strips import (
     strip_length,
     strip_radii,
 )
-from mitools.engines.workers.threads import POINTS_PER_THREAD, both, over_points, thread_count
+from mitools.engines.workers.threads import (
+    POINTS_PER_THREAD,
+    call_on_both,
+    over_points,
+    thread_count,
+)
 
 __all__ = ["place_ordered", "sorted_rows"]
 
@@ -47,7 +52,7 @@ def place_ordered(
     if n_samples <= 2 * POINTS_PER_THREAD:
         whole = block_counts if variant == 1 else rectangle_counts
         return whole(index(x[:, 0], orders[0]), index(y[:, 0], orders[1]), k)
-    margins = both(
+    margins = call_on_both(
         lambda side: index(side[0][:, 0], side[1]), (x, orders[0]), (y, orders[1]), n_samples // 8
     )
     length = strip_length(n_samples, k)
@@ -69,5 +74,5 @@ def place_ordered(
     def count(side: int) -> None:
         over_points(place_counts, n_samples, margins[side], radii[side], counts[side], cost=0.2)
 
-    both(count, 0, 1, n_samples // 2)
+    call_on_both(count, 0, 1, n_samples // 2)
     return counts

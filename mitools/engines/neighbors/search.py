@@ -20,10 +20,10 @@ from mitools._kernels.neighbors.margins import Margin, margin, place_counts
 from mitools._kernels.neighbors.permuted import all_distances, table_excess
 from mitools._kernels.neighbors.tiles import TINY, max_norms, products, tile_counts
 from mitools._kernels.neighbors.tree import COUNT_LEAF, Tree, build_tree, tree_counts
-from mitools._kernels.neighbors.tree_search import BLOCK, in_blocks, tree_radii
+from mitools._kernels.neighbors.tree_search import LEAF, leaf_blocks, tree_radii
 from mitools.engines.neighbors.one_feature import place_ordered, sorted_rows
 from mitools.engines.neighbors.tiling import over_tiles, tiled_side_counts
-from mitools.engines.workers.threads import both, over_points
+from mitools.engines.workers.threads import call_on_both, over_points
 from mitools.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
@@ -190,7 +190,7 @@ class KDTree(NeighborSearch):
         n_samples, d_x = x.shape
         squared = query.options[1]
         # the three trees in two threads, for the joint one is about as long in the making
-        (tree, blocks), sides = both(
+        (tree, blocks), sides = call_on_both(
             lambda make: make(),
             lambda: joint_tree(x, y),
             lambda: [ready_to_count(side, squared) for side in (x, y)],
@@ -208,8 +208,8 @@ class KDTree(NeighborSearch):
 
 def joint_tree(x: Matrix, y: Matrix) -> tuple[Tree, Matrix]:
     """Return the tree over both sides, and its points in blocks."""
-    tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), BLOCK)
-    return tree, in_blocks(tree)
+    tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), LEAF)
+    return tree, leaf_blocks(tree)
 
 
 def ready_to_count(side: Matrix, squared: bool) -> Tree | Margin:
@@ -246,7 +246,7 @@ class Strips(NeighborSearch):
         self, x: Matrix, y: Matrix, query: Query, orders: Orders | None
     ) -> tuple[Counts, Counts]:
         self._one_feature(x, y)
-        orders = orders or both(sorted_rows, x, y, len(x))
+        orders = orders or call_on_both(sorted_rows, x, y, len(x))
         counts = np.empty((2, len(x)), np.int64)
         for of_rows, order, of_places in zip(
             counts, orders, place_ordered(x, y, query.k, query.variant, orders), strict=True
@@ -256,7 +256,7 @@ class Strips(NeighborSearch):
 
     def _tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None) -> Counts:
         self._one_feature(x, y)
-        orders = orders or both(sorted_rows, x, y, len(x))
+        orders = orders or call_on_both(sorted_rows, x, y, len(x))
         return tallied(*place_ordered(x, y, query.k, query.variant, orders))
 
     def _one_feature(self, x: Matrix, y: Matrix) -> None:

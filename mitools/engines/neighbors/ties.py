@@ -103,7 +103,7 @@ class Points:
         np.cumsum(np.bincount(place, minlength=len(first)), out=totals[1:])
         return tree, totals, place
 
-    def among(self, rows: Rows) -> Points:
+    def subset(self, rows: Rows) -> Points:
         """Return a subset of the rows."""
         return Points(self._rows[rows], self._squared)
 
@@ -161,7 +161,7 @@ def class_neighbours(points: Points, codes: Rows, k: int) -> tuple[Neighbours, R
     for code in range(int(codes.max()) + 1):
         rows = np.flatnonzero(codes == code)
         if len(rows) > 1:
-            found = points.among(rows)
+            found = points.subset(rows)
             radius[rows] = found.radii(int(asked[rows[0]]))
             closed[rows] = found.within(np.nextafter(radius[rows], np.inf))
     tied = (closed > asked + 1) | (radius == 0)

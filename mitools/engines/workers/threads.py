@@ -21,7 +21,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 __all__ = [
     "POINTS_PER_THREAD",
-    "both",
+    "call_on_both",
     "one_blas_thread",
     "one_thread",
     "over_points",
@@ -64,7 +64,9 @@ def over_points(
     _share_out(run, shares, n_threads)
 
 
-def both(call: Callable[[Any], Any], one: Any, other: Any, n_points: int) -> tuple[Any, Any]:
+def call_on_both(
+    call: Callable[[Any], Any], one: Any, other: Any, n_points: int
+) -> tuple[Any, Any]:
     """Return ``call(one), call(other)``, in two threads if `n_points` are worth them."""
     if thread_count(n_points) <= 1:
         return call(one), call(other)

@@ -13,7 +13,12 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from mitools.engines.workers import threads
-from mitools.engines.workers.threads import both, one_blas_thread, over_points, thread_count
+from mitools.engines.workers.threads import (
+    call_on_both,
+    one_blas_thread,
+    over_points,
+    thread_count,
+)
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -56,8 +61,8 @@ def test_work_inside_work_ends(n_threads):
 
 
 def test_both_answers_in_order(n_threads):
-    assert both(lambda n: n + 1, 1, 10, 10**6) == (2, 11)
-    assert both(lambda n: n + 1, 1, 10, 0) == (2, 11)
+    assert call_on_both(lambda n: n + 1, 1, 10, 10**6) == (2, 11)
+    assert call_on_both(lambda n: n + 1, 1, 10, 0) == (2, 11)
 
 
 def test_an_error_comes_back(n_threads):
