@@ -6,9 +6,9 @@ independence and 0 where one determines the other.
 
 Many pairs are asked at once, so p values are adjusted for their number m (Benjamini and Hochberg
 1995): with :math:`p_{(1)} \le \dots \le p_{(m)}`, the adjusted one is :math:`\min_{j \ge i} m
-p_{(j)} / j`, the least share of false finds at which the pair is among the finds. A count over B
-permutations cannot fall below 1 / (1 + B), which m pairs would make m / (1 + B): where no
-permutation reached the value, the tail of the law fitted to them is the p value that is adjusted,
+p_{(j)} / j`, the least false discovery rate at which the pair is called dependent. The p value of
+B permutations cannot fall below 1 / (1 + B), which the adjustment for m pairs may multiply
+by m. So where no permutation reached the value, the tail of the law fitted to them is adjusted,
 and elsewhere the larger of the two.
 """
 

@@ -1,4 +1,4 @@
-"""Shuffles that move each sample only to where a neighbour was."""
+"""Permutations that move each sample only to the place of a neighbour."""
 
 from __future__ import annotations
 

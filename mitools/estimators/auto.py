@@ -2,10 +2,10 @@ r"""Mutual information by several estimators, of which held-out evidence picks o
 
 No estimator is right everywhere: neighbours lose what is spread over many dimensions, correlation
 is blind to curves, projections lose what they leave out. All candidates here have one thing in
-common: on independent sides they are zero on average, and elsewhere they err downwards. So the
-largest is the best, were it not for chance: the largest of several noisy zeros is above zero. A
+common: on independent sides they are zero on average, and elsewhere they err downwards. But for
+chance, the largest would be the best; yet the largest of several noisy zeros is above zero. A
 candidate therefore replaces the first one only if it is higher by three standard errors of the
-difference, which both candidates' shares per sample give,
+difference, which the pointwise contributions of both candidates give,
 
 .. math:: \hat I_c - \hat I_0 > 3\, sd_i\big(\iota_c(i) - \iota_0(i)\big) / \sqrt n ,
 
@@ -173,7 +173,7 @@ class Auto(MutualInformationEstimator):
         return self._explained(self._prepare(x, y))
 
     def counterpart(self, discrete: bool, width: int, n_samples: int) -> str:
-        """Return "edge": cells are the one kind of view that is none of its own."""
+        """Return "edge": the candidates use neighbours or correlations, and never cells."""
         return "edge"
 
     def _prepare(self, x: Matrix, y: Matrix) -> _Sides | _Repeated:
@@ -221,9 +221,9 @@ class Auto(MutualInformationEstimator):
     def _floors(self, x: _Side, y: _Side) -> dict[str, float]:
         """Return the least standard errors of the neighbour estimates on the data as they are.
 
-        In wide data a few points are neighbours of very many, and the shares of all samples vary
-        together: their spread no longer tells the error, but that of permutations does. Nothing
-        here depends on the pairing.
+        In wide data a few points are neighbours of very many, and the contributions of all samples
+        vary together: their spread no longer shows the error, but that of permutations does.
+        Nothing here depends on the pairing.
         """
         n, width = x.n_samples, x.standard.shape[1] + y.standard.shape[1]
         if width <= HUBS or 0 in (x.standard.shape[1], y.standard.shape[1]):
@@ -284,7 +284,7 @@ class Auto(MutualInformationEstimator):
 
 
 class _Row(NamedTuple):
-    """A candidate before the choice: its shares per sample, and the least error to grant it."""
+    """A candidate before the choice: its pointwise contributions, and the least error of it."""
 
     name: str
     terms: Matrix
@@ -372,7 +372,7 @@ class _Side:
 
 
 def _few_columns(x: Matrix, y: Matrix, k: int, seed: int) -> Matrix:
-    """Return each sample's share of the information of the columns chosen on the other half."""
+    """Return pointwise contributions to the information of columns chosen on the other half."""
     n = len(x)
     terms = np.empty(n)
     for train, test in two_halves(n, seed):
@@ -419,8 +419,8 @@ def _choose(candidates: Iterator[_Row]) -> Explanation:
     first, table, best, limit = rows[0], [], 0, 0.0
     for place, row in enumerate(rows):
         above = float(row.terms.mean() - first.terms.mean())
-        # The copula is not the mean of its shares, and they say too little of its error: the
-        # candidate's own is the least that counts.
+        # The copula is not the mean of its contributions, and these vary too little to show its
+        # error: the candidate's own spread is the least that counts.
         spread = max(float((row.terms - first.terms).std()), float(row.terms.std()))
         error = max(spread / np.sqrt(len(row.terms)), row.floor, first.floor) if place else 0.0
         certain = certain_gain(above, error)
@@ -431,9 +431,9 @@ def _choose(candidates: Iterator[_Row]) -> Explanation:
     picked = table[best] = table[best]._replace(picked=True)
     if best:
         reason = (
-            f"{picked.name}: {picked.above:.1f} standard errors above {first.name}, and the most "
-            "that is certain."
+            f"{picked.name}: {picked.above:.1f} standard errors above {first.name}, and the "
+            "highest lower limit of all."
         )
     else:
-        reason = f"{picked.name}: none is {EVIDENCE:g} standard errors above it."
+        reason = f"{picked.name}: no other is {EVIDENCE:g} standard errors above it."
     return Explanation(tuple(table), reason)

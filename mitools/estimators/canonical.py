@@ -163,7 +163,7 @@ class Ranks:
 def canonical_terms(
     halves: list[HeldOut], n_samples: int, k: int, leading: int
 ) -> tuple[Matrix, float]:
-    """Return each sample's share of the information of the canonical pairs, and the pairs used.
+    """Return pointwise contributions to the canonical pairs' information, and the pairs used.
 
     Args:
         halves: Both held-out halves, of `n_samples` in all.
@@ -200,11 +200,20 @@ def canonical_terms(
 def normal_terms(
     halves: list[HeldOut], x: Ranks, y: Ranks, seed: int
 ) -> tuple[float, bool, Matrix]:
-    """Return the normal copula's information, whether to trust it, and each sample's share of it.
+    """Return the normal copula's information, whether to trust it, and pointwise contributions.
 
     It is trusted where both sides, and the held-out projections, are normal enough for their
-    correlations to mean information. The shares are those of the held-out pairs, moved to the
-    copula's mean.
+    correlations to mean information. The contributions are those of the held-out pairs, shifted to
+    the copula's mean.
+
+    Args:
+        halves: Both held-out halves.
+        x: The ranks of X.
+        y: The ranks of Y.
+        seed: Seed of the halves that the copula's estimate uses.
+
+    Returns:
+        The information in nats, whether it is trusted, and the contributions, with shape (n,).
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of linearly determined pairs: then it is not trusted
@@ -224,14 +233,22 @@ def normal_terms(
 
 
 def local_ksg(x: Matrix, y: Matrix, k: int = 4) -> Matrix:
-    """Return each sample's share of the KSG estimate (variant 1), in nats, with shape (n,)."""
+    """Return the pointwise contributions to the KSG estimate, in nats, with shape (n,).
+
+    By variant 1 of `KSG`, without its warnings.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+        k: Number of neighbours.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ties in projections are not ties in the data
         return KSG(k=k).contributions(x, y)
 
 
 def _chain(u: Matrix, v: Matrix, k: int) -> tuple[Matrix, int]:
-    """Return each sample's share of I(U; V) by the identity, and the number of pairs measured."""
+    """Return pointwise contributions to I(U; V) by the identity, and the pairs measured."""
     total, kept = local_ksg(u[:, :1], v[:, :1], k), [0]
     for j in range(1, u.shape[1]):
         before_u, before_v = u[:, kept], v[:, kept]

@@ -72,7 +72,7 @@ REMOVED = {
 @removed(**REMOVED)
 @dataclass(frozen=True, repr=False)
 class EDGE(MutualInformationEstimator):
-    r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by shuffling.
+    r"""Ensemble dependency graph estimator: counts of hashed cells, corrected by permutations.
 
     When to use it: many samples (it is linear in n), streams and sums over machines (`fit_hash`),
     wide data with a linear core, and quick permutation nulls. KSG is as good or better for a few
@@ -90,7 +90,7 @@ class EDGE(MutualInformationEstimator):
     replaces the logarithm of their eq. 9 because a logarithm of a small count is biased. Two
     discrete sides use eq. 9 with logarithms.
 
-    **Correct.** From each member its mean over shuffled pairings is subtracted, which is exactly 0
+    **Correct.** From each member its mean over permutations is subtracted, which is exactly 0
     on average for independent data of any width. The two `occupancies` k are then combined so that
     a smoothing bias in proportion to :math:`\epsilon^2 \propto k^{2/d}`, d = d_x + d_y, cancels:
     the idea of their eq. 12-14, with two members whose weights stay below 3, because the
@@ -113,8 +113,8 @@ class EDGE(MutualInformationEstimator):
 
     .. math:: \chi^2 = \sum_{ij} \frac{N_{ij}^2}{N_i M_j} - 1 - \frac{(K - 1)(L - 1)}{n - 1},
 
-    with K and L cells on the two sides, at the level where shuffled pairs would leave 0.75 samples
-    in each joint cell, and scaled so that X with itself is worth K - 1. What is subtracted is the
+    with K and L cells on the two sides, at the level where permuted pairs would leave 0.75 samples
+    in each joint cell, and scaled so that X with itself has K - 1. What is subtracted is the
     exact mean over pairings (Haldane 1940). One more is the mean ratio of the joint density to the
     product, the U in assumption A2 of Andle, Craig, Nowak and Yasaei Sekeh on layerwise
     information; I <= ln(1 + chi-square) by Jensen's inequality. Over pairs of directions 1 +
@@ -137,7 +137,7 @@ class EDGE(MutualInformationEstimator):
             of ten or more classes in 20 columns (2.0 of 2.3 nats in 1,500 samples, where the
             default finds 1.3), and too much once n is small for that many cells.
         pairs: The most canonical pairs to sum over.
-        seed: For shifts, random directions and shuffles; the same seed gives the same bits.
+        seed: For shifts, random directions and permutations; the same seed gives the same bits.
 
     Example:
         >>> import numpy as np
@@ -412,7 +412,7 @@ class EDGE(MutualInformationEstimator):
         )
 
     def _ends_in_entropy(self, hashed_pairs: tuple[HashedPair, ...]) -> bool:
-        """Return whether the ceiling is an entropy, a fact about the data: that of labels is."""
+        """Return whether the ceiling is an entropy, as it is where one side is labels."""
         return any(hashed.x.discrete or hashed.y.discrete for hashed in hashed_pairs)
 
     def _hashed_pair(self, x: Side, y: Side, steps: int) -> HashedPair:

@@ -1,7 +1,7 @@
-r"""Geometric mutual information, from the spanning tree of paired and re-paired samples.
+r"""Geometric mutual information, from the spanning tree of paired and permuted samples.
 
 Half of the samples, m, keep their partner; the partners of the other half, m', are permuted. With
-R the number of edges of the minimum spanning tree of them all that join a kept and a re-paired
+R the number of edges of the minimum spanning tree of them all that join a kept and a permuted
 sample (Friedman and Rafsky's count),
 
 .. math:: \hat G = 1 - R\, \frac{m + m'}{2 m m'}.
@@ -64,7 +64,7 @@ class Geometric(MutualInformationEstimator):
         return "gmi"
 
     def minimum_samples(self) -> int:
-        """Return 4: two kept and two re-paired samples."""
+        """Return 4: two kept and two permuted samples."""
         return 4
 
     def ceiling(self, n_samples: int) -> float:

@@ -165,7 +165,7 @@ class Labels(MutualInformationEstimator):
         return codes
 
     def _chosen(self, views: list[Matrix], codes: Codes) -> tuple[Matrix, dict[str, Matrix]]:
-        """Return each sample's share of the estimate that counts, and of all of them."""
+        """Return the pointwise contributions to the chosen estimate, and to all of them."""
         terms = self._terms(views, codes)
         chosen, *others = terms.values()
         for other in others:
@@ -178,7 +178,7 @@ class Labels(MutualInformationEstimator):
         return chosen, terms
 
     def _terms(self, views: list[Matrix], codes: Codes) -> dict[str, Matrix]:
-        """Return each sample's share of each estimate, the one to be preferred first."""
+        """Return the pointwise contributions to each estimate, the preferred one first."""
         terms = {}
         if self.method != "ross":
             terms["log_loss"] = self._log_loss_terms(views, codes)
@@ -304,7 +304,7 @@ def _log_densities(new: Matrix, mean: Matrix, covariance: Matrix) -> Matrix:
 
 
 def _pooled(scores: NDArray[np.float64], codes: Codes) -> Matrix:
-    """Return ln q(y_i | x_i): each model tempered by one number, then the better one in its share.
+    """Return ln q(y_i | x_i): models tempered by one number each, then mixed.
 
     Args:
         scores: Held-out ln p(x | y) p(y) up to constants, with shape (models, n, K).

@@ -31,7 +31,7 @@ BLOCK = 4_000_000
 #: rounding of their scalar product, and distances are taken from the differences.
 FAR = 1e8
 
-#: The least noise told apart from none, as a share of the spread of Y.
+#: The least noise that differs from none, as a share of the spread of Y.
 FINEST = 1e-100
 
 
@@ -46,7 +46,7 @@ class NoisyBounds(MutualInformationEstimator):
     permutation p values are 1. With class labels as X it is the information on the label in the
     noisy Y.
 
-    Always report sigma, and sweep it: in d dimensions the answer turns from 0 to its ceiling over
+    Always report sigma, and sweep it: in d dimensions the answer goes from 0 to its ceiling over
     a narrow range. ``lower`` and ``upper`` are in the statistics; the value is the one asked for.
 
     Source: Kolchinsky and Tracey, "Estimating mixture entropy with pairwise distances" (Entropy

@@ -60,7 +60,7 @@ def concentric(d_x: int, count: int) -> Mixture:
 
 
 def inliers(d: int, correlations: Sequence[float], share: float) -> Mixture:
-    """Correlated columns, but for a share of samples that has been shuffled."""
+    """Correlated columns, but for a share of samples that are permuted."""
     signal = normal_pairs(correlations, d, d)
     covariances = np.concatenate([signal.covariances, np.eye(2 * d)[None]])
     return Mixture(np.array([1 - share, share]), np.zeros((2, 2 * d)), covariances, d)

@@ -1,8 +1,8 @@
-"""Many pairings of the same two sides in one call: an ensemble's members, permutations, shuffles.
+"""Many pairings of the same two sides in one call: the members of an ensemble, and permutations.
 
 One kernel joins the sides' codes, sorts them and walks the tree of cells, member by member and
 pairing by pairing, in a fixed order and serially: the result does not depend on threads.
-Estimates, permutations and shuffles share it, because compiling it takes seconds.
+Estimates, permutations and corrections share it, because compiling it takes seconds.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def paired_information(
         first: The leading side's placed codes, with shape (G, n).
         second: The other side's.
         orders: Pairings, with shape (B, n).
-        inverse: Whether orders re-pair the first side, and not the second: the two are the same
+        inverse: Whether orders permute the first side, and not the second: both give the same
             pairs when labels of y lead.
         first_margins: Counts of the first side's finest cells, with shape (G, cells).
         second_margins: Likewise.
@@ -258,10 +258,10 @@ def shuffled_information(
     repeats: int,
     seed: int,
 ) -> Floats:
-    """Return the mean over members and shuffled pairings of margins with the counts given.
+    """Return the mean over members and random permutations of margins with the counts given.
 
     Each order is followed by its inverse: swapping the sides then swaps the two. Where both sides
-    have the same counts, an order and its inverse are worth the same, and only one is taken.
+    have the same counts, an order and its inverse give the same, and only one is taken.
 
     Args:
         first_margins: Counts of the leading side's finest cells, with one row per member.
@@ -269,11 +269,11 @@ def shuffled_information(
         n: Samples counted.
         room: An array of joint codes' type, with shape (2, G, drawn), to be overwritten; margins
             are drawn evenly if `drawn` is smaller than n.
-        bits: Of a joint code at the depth to shuffle at.
+        bits: Of a joint code at the depth to permute at.
         low_bits: Bits of the second side, where they do not alternate.
         interleaved: Whether they alternate.
         steps: Depths of the margins, with shape (2,); 0 for labels.
-        coarser: How many steps less deep to shuffle each side, with shape (2,).
+        coarser: How many steps less deep to permute each side, with shape (2,).
         table: f, as `nested_information` takes it.
         occupancies: The two k.
         repeats: The number of pairings per member; one more for an odd number of unlike sides.

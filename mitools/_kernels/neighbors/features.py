@@ -1,4 +1,4 @@
-"""One feature a side, max norm, whole: both counts of every row, for few points or re-pairings.
+"""One feature a side, max norm: both counts of every row, for few points or permutations.
 
 What `mitools.engines.neighbors.search` does step by step in several threads is one compiled call
 here.
@@ -82,7 +82,7 @@ def permuted_excess(
     table: Vector,
     totals: Vector,
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``totals[first:last]`` with the sum of ``table[counts]`` for each re-pairing of y.
+    """Fill ``totals[first:last]`` with the sum of ``table[counts]`` for each permutation of y.
 
     The sorted margins stay; only the strips' contents change. `table` holds psi(m) - psi(k) at the
     count that gives m.

@@ -1,4 +1,4 @@
-"""Many re-pairings of few points: every distance within a side is computed and sorted once."""
+"""Many permutations of few points: every distance within a side is computed and sorted once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def table_excess(
     table: Matrix,
     totals: Matrix,
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``totals[first:last]`` with the sum of ``table[counts]`` for each re-pairing of y.
+    """Fill ``totals[first:last]`` with the sum of ``table[counts]`` for each permutation of y.
 
     Args:
         first: First permutation of this share of the work.

@@ -1,4 +1,4 @@
-"""What chance is worth among hashed cells, and what is left of an estimate without it."""
+"""The mean of an estimate from hashed cells over permutations, and the estimate less that mean."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ __all__ = ["Correction", "PairEstimate", "combined", "occupancies_for"]
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-#: Shuffled pairings of more samples than this are made of fewer, in cells as full; see `_thinned`.
+#: Permutations of more samples than this are made of fewer, in cells as full; see `_thinned`.
 SHUFFLED = 1 << 16
-#: Above this many samples, one pairing a member is shuffled, and every other member does.
+#: Above this many samples, one permutation is made for every other member.
 ONCE = 1 << 14
 #: The most weight the smaller occupancy gets; more cancels more bias in six and more dimensions,
 #: and adds noise.
 HEAVIEST = 3.0
-#: Samples shuffled in all for a null that is kept; at most so many pairings; and nulls kept.
+#: Samples permuted in all for a null that is stored, the most permutations, and nulls stored.
 EFFORT, PAIRINGS, KEPT = 1 << 18, 160, 256
-#: Samples shuffled twice, per member, for a null that is not kept.
+#: Samples permuted twice, per member, for a null that is not stored.
 FRESH = 3000
 #: Larger cells than this share of all samples smooth too much.
 WIDEST_CELL = 1e-3
-#: Pairs of labels are shuffled up to this many samples.
+#: Pairs of labels are permuted up to this many samples.
 LABELS_SHUFFLED = 1 << 20
 
 _NULLS: dict[tuple[Any, ...], Matrix] = {}
 
 
 class PairEstimate(NamedTuple):
-    """One hashed pair of sides: its estimate, its shuffled mean and its statistics."""
+    """What one hashed pair of sides gives: estimate, mean over permutations and statistics."""
 
     value: float
     null: float
@@ -53,7 +53,7 @@ class Correction:
     """Corrects the raw values of one of `pairs` hashed pairs, given its margins' counts.
 
     Attributes:
-        null: The mean over shuffled pairings for each occupancy, with shape (2,).
+        null: The mean over permutations for each occupancy, with shape (2,).
         ceiling: The largest value that margins with these counts allow.
     """
 
@@ -69,7 +69,7 @@ class Correction:
         self._hashed, self._occupancies = hashed, occupancies
         first, second = seen.first_margins, seen.second_margins
         ks = occupancies_for(hashed, n, occupancies)
-        self.null = _kept(hashed, first, second, n, pairs, ks, seed)
+        self.null = _stored_null(hashed, first, second, n, pairs, ks, seed)
         if not hashed.interleaved:
             self._scale, self.ceiling = self._entropies(first[0], second[0], n)
             return
@@ -89,7 +89,12 @@ class Correction:
         return float(self._weights() @ self.null)
 
     def part(self, counted: Counted, n: int) -> PairEstimate:
-        """Return the estimate of counted cells with its statistics."""
+        """Return the estimate of counted cells with its statistics.
+
+        Args:
+            counted: What the counts say.
+            n: How many samples were counted.
+        """
         described = counted.described.copy()
         described[:, 4] /= n
         chance = (described[:, 1] - 1) * (described[:, 2] - 1) / (n - 1)
@@ -130,10 +135,16 @@ class Correction:
 def occupancies_for(hashed: HashedPair, n: int, occupancies: tuple[int, int]) -> Integers:
     """Return the two k: the settings', or a multiple of them where depth is capped.
 
-    Streams cap it. Dependence then fills some of the deepest cells past k, shuffling does not, and
-    the shuffled mean corrects too much: by up to 0.02 nats for k = 30, and the less the larger k.
-    So k grows with the mean count of the deepest cells, which resolves as much as ever where
-    samples are dense; but only while the larger k is a small share of all samples.
+    Streams cap it. Dependence then puts more than k samples into some of the deepest cells, while
+    permuted pairs do not, and their mean corrects too much: by up to 0.02 nats for k = 30, and by
+    less the larger k is. So k grows with the mean count of the deepest cells, which keeps the
+    resolution where samples are dense; but only while the larger k is a small share of all
+    samples.
+
+    Args:
+        hashed: The hashed pair.
+        n: How many samples are counted.
+        occupancies: The two k of the settings.
     """
     if hashed.discrete:
         return np.array([1, 2])  # every cell counts, by eq. 9 itself
@@ -194,11 +205,11 @@ def combined(results: list[tuple[int, list[PairEstimate]]], bound: float) -> Fou
 
 
 def _chi_square(counted: Counted, n: int) -> float:
-    """Return the chi-square of one pair of sides without what chance is worth.
+    """Return the chi-square of one pair of sides, less its mean over permutations.
 
     Its mean over all pairings of the same margins is exactly (K - 1)(L - 1) / (n - 1), for K and L
-    cells that are not empty (Haldane 1940). It is scaled as labels are: X with itself is worth its
-    number of cells, less one. Cells and ratios are means over the members.
+    cells that are not empty (Haldane 1940). It is scaled as for labels: that of X with itself is
+    its number of cells, less one. Cells and ratios are means over the members.
     """
     members = counted.ratios.tolist()
     chance = sum((k - 1) * (other - 1) for _, k, other in members) / len(members) / (n - 1)
@@ -209,7 +220,7 @@ def _chi_square(counted: Counted, n: int) -> float:
     return (ratio - 1 - chance) * most / (most - chance)
 
 
-def _kept(
+def _stored_null(
     hashed: HashedPair,
     first_margins: Margins,
     second_margins: Margins,
@@ -218,18 +229,18 @@ def _kept(
     ks: Integers,
     seed: int,
 ) -> Matrix:
-    """Return the mean over shuffled pairings of the same margins, for each occupancy.
+    """Return the mean over permutations of the same margins, for each occupancy.
 
     It depends on the margins' counts alone, which for columns without ties are the same for every
-    data set and every pair of directions: such nulls are kept, and so may rest on more shuffles.
-    The more pairs share one, the more it needs, because its error adds up.
+    data set and every pair of directions: such nulls are stored, and so may rest on more
+    permutations. The more pairs share one, the more it needs, because its error adds up.
     """
     if max(side.dimensions for side in hashed.sides) > 1:
         repeats = 2 * int(np.clip(FRESH // n, 1, 8))
-        # Few shuffles: other margins take other ones, or all data would share one error. A sum,
-        # because swapping the sides changes nothing.
+        # Few permutations: other margins take other ones, or all data would share one error. The
+        # digests are summed so that swapping the sides changes nothing.
         own = sum(int(digest(side, np.uint64(n))) for side in (first_margins, second_margins))
-        return _shuffled(hashed, first_margins, second_margins, n, repeats, ks, seed + own)
+        return _null(hashed, first_margins, second_margins, n, repeats, ks, seed + own)
     mixed = np.uint64(n)
     for margins in (first_margins, second_margins):
         mixed = np.uint64(digest(margins, mixed))
@@ -242,14 +253,14 @@ def _kept(
     key = (*key, len(hashed.grids), repeats, int(mixed))
     known = _NULLS.get(key)
     if known is None:
-        known = _shuffled(hashed, first_margins, second_margins, n, repeats, ks, seed)
+        known = _null(hashed, first_margins, second_margins, n, repeats, ks, seed)
         if len(_NULLS) >= KEPT:
             _NULLS.pop(next(iter(_NULLS)), None)
         _NULLS[key] = known
     return known
 
 
-def _shuffled(
+def _null(
     hashed: HashedPair,
     first_margins: Margins,
     second_margins: Margins,
@@ -278,15 +289,15 @@ def _shuffled(
         repeats,
         seed,
     )
-    # Among labels alone, chance is worth (K_x - 1)(K_y - 1) / 2n.
+    # Among labels alone, the mean over permutations is (K_x - 1)(K_y - 1) / 2n.
     return null * drawn / n if hashed.discrete else null
 
 
 def _thinned(hashed: HashedPair, n: int) -> tuple[int, int]:
-    """Return how many steps coarser, and with how many samples, to shuffle.
+    """Return how many steps coarser, and with how many samples, to permute.
 
     Cells j steps coarser over 4^j times fewer samples (2^j beside labels) are as full, so that the
-    mean over shuffled pairings is that of all samples, at a bounded cost.
+    mean over permutations is that of all samples, at a bounded cost.
     """
     if hashed.nested == 0:
         return 0, min(n, LABELS_SHUFFLED)

@@ -2,7 +2,7 @@ r"""Lower bounds of I(X; Y) from a trained critic: `InfoNCE`, `MINE` and `SMILE`
 
 The critic scores a pair by the inner product of two networks, :math:`f(x, y) = g(x) \cdot h(y) /
 \sqrt{32}`, so that all pairs of a batch are scored by one matrix product. It is trained to tell
-pairs from re-paired samples; its best form is :math:`\ln p(x, y) / p(x) p(y)`, up to what the
+pairs from permuted samples; its best form is :math:`\ln p(x, y) / p(x) p(y)`, up to what the
 bound leaves free. Before training it is 0 everywhere, where the bounds are 0; these weights stay
 unless others do better on the validation pairs.
 """
