@@ -177,7 +177,14 @@ def second_estimator(
     cross_check: MutualInformationEstimator | Literal["auto"] | None,
     width: int,
 ) -> MutualInformationEstimator | None:
-    """Return the estimator that is asked as well: for "auto", the estimator's counterpart."""
+    """Return the second estimator of an assessment: for "auto", the estimator's counterpart.
+
+    Args:
+        estimator: What is assessed.
+        estimate: Its estimate.
+        cross_check: As in `assess`.
+        width: Columns of the wider side.
+    """
     if cross_check != "auto":
         return cross_check
     fewest = min(part.n_samples for part in estimate.parts.values() or (estimate,))

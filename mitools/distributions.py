@@ -53,7 +53,15 @@ class JointDistribution(ABC):
 
     @final
     def sample(self, n: int, seed: int = 0) -> Pair:
-        """Return n independent pairs, as arrays with shapes (n, d_x) and (n, d_y)."""
+        """Return n independent pairs, as arrays with shapes (n, d_x) and (n, d_y).
+
+        Args:
+            n: How many pairs.
+            seed: Seed of the draw; equal seeds give equal pairs.
+
+        Raises:
+            ValueError: For n below 1.
+        """
         if n < 1:
             raise ValueError(f"`n` must be at least 1, got {n}.")
         return self._sample(n, np.random.default_rng(seed))
@@ -73,7 +81,12 @@ class LabelledDistribution(JointDistribution):
 
     @final
     def sample_labelled(self, n: int, seed: int = 0) -> tuple[Matrix, Matrix, Matrix]:
-        """Return n independent triples, labels of shape (n,); the pairs are those of `sample`."""
+        """Return n independent triples, labels of shape (n,); the pairs are those of `sample`.
+
+        Args:
+            n: How many triples.
+            seed: Seed of the draw, as for `sample`.
+        """
         return self._sample_labelled(n, np.random.default_rng(seed))
 
     def _sample(self, n: int, generator: np.random.Generator) -> Pair:
@@ -94,7 +107,7 @@ class Gaussian(JointDistribution):
         correlations: Correlation of column i of X with column i of Y; other columns are
             independent.
         width: Number of columns of each side, if more than there are correlations.
-        rotated: Whether each side is turned by a random rotation, which hides the pairing of
+        rotated: Whether each side is rotated at random, which hides the pairing of
             columns and changes no information.
     """
 

@@ -46,7 +46,16 @@ def unknown(kind: str, name: object, known: Iterable[object]) -> str:
 
 
 def check_whole(name: str, value: Any, least: int = 1) -> None:
-    """Raise a ValueError unless the setting is a whole number of at least `least`."""
+    """Check that a setting is a whole number of at least `least`.
+
+    Args:
+        name: The name of the setting.
+        value: Its value.
+        least: The least value allowed.
+
+    Raises:
+        ValueError: If it is not.
+    """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise ValueError(f"`{name}` must be a whole number, got {value!r}.")
     if int(value) < least:
@@ -118,7 +127,12 @@ def removed(**settings: str) -> Callable[[Class], Class]:
 
 
 def gone(maker: Any, setting: str) -> str | None:
-    """Return what to do instead of a setting that a class had once, or None if it had none."""
+    """Return what to do instead of a setting that a class had once, or None if it had none.
+
+    Args:
+        maker: The class, or a function that makes it.
+        setting: The setting's name.
+    """
     instead = getattr(maker, "REMOVED_SETTINGS", {}).get(setting)
     return None if instead is None else _gone(maker.__name__, setting, instead)
 

@@ -103,7 +103,12 @@ class Sampled(Protocol):
     def __len__(self) -> int: ...
 
     def sample(self, size: int, seed: int = 0) -> Chunk:
-        """Return about `size` rows from all over."""
+        """Return about `size` rows from all over.
+
+        Args:
+            size: How many rows.
+            seed: Seed of their choice.
+        """
         ...
 
 
@@ -154,28 +159,58 @@ def _iterated(chunks: Any) -> Iterator[Chunk]:
 
 
 def counted(state: Any, chunk: Chunk, start: int) -> Any:
-    """Count one chunk; errors name its rows, the first of which is `start`."""
+    """Return the state with one chunk counted; errors name its rows.
+
+    Args:
+        state: Counts, as from `EDGE.fit_hash` or `fit_sample`.
+        chunk: The rows: (x, y), or (x, y, labels).
+        start: The number of the first row, for errors.
+
+    Raises:
+        TypeError: For data that are not numbers, with their rows.
+        ValueError: For bad data, with their rows.
+    """
     if len(chunk[0]) == 0:
         return state
     try:
         return state.update(*chunk)
     except (TypeError, ValueError) as error:
-        raise _placed(error, f"In the rows {start} to {start + len(chunk[0]) - 1}") from error
+        placed = _placed(error, f"In the rows {start} to {start + len(chunk[0]) - 1}")
+        raise placed from error
 
 
 def fit_sample(rows: Chunk, estimator: EDGE) -> Counts:
-    """Fix the hash, or one per label, on a sample ``(x, y)`` or ``(x, y, labels)``."""
+    """Fix the hash on a sample, or one hash for each label.
+
+    Args:
+        rows: The sample: (x, y), or (x, y, labels).
+        estimator: The settings.
+
+    Returns:
+        Empty counts.
+
+    Raises:
+        TypeError: For data that are not numbers.
+        ValueError: For bad data or too few rows.
+    """
     try:
         if len(rows) == 2:
             return estimator.fit_hash(*rows)
         x, y, given = rows
         return LabelledCounts.fit_hash(x, y, given, estimator)
     except (TypeError, ValueError) as error:
-        raise _placed(error, "In the sample of rows that fixes the hash") from error
+        placed = _placed(error, "In the sample of rows that fixes the hash")
+        raise placed from error
 
 
 def sample_size(size: int, n: int, estimator: EDGE) -> int:
-    """Return how many of n rows to fix the hash on, at most a tenth if it learns directions."""
+    """Return how many of n rows to fix the hash on, at most a tenth if it learns directions.
+
+    Args:
+        size: How many rows are wished for.
+        n: How many rows there are.
+        estimator: The settings.
+    """
     size = _checked_size(size, estimator)
     if estimator.projection in ("auto", "canonical"):
         size = min(size, max(n // 10, FEWEST))
@@ -240,7 +275,12 @@ class ArrayChunks:
         return len(self.x)
 
     def sample(self, size: int, seed: int = 0) -> Chunk:
-        """Return `size` rows from all over."""
+        """Return `size` rows from all over.
+
+        Args:
+            size: How many rows.
+            seed: Seed of their choice.
+        """
         chosen = sample_rows(len(self), size, seed)
         return tuple(np.asarray(side[chosen]) for side in self._sides())
 
@@ -292,7 +332,12 @@ class ParquetChunks:
         return sum(file.metadata.num_rows for file in self._files())
 
     def sample(self, size: int, seed: int = 0) -> Chunk:
-        """Return about `size` rows, from at most 32 row groups spread over the files."""
+        """Return about `size` rows, from at most 32 row groups spread over the files.
+
+        Args:
+            size: How many rows.
+            seed: Seed of their choice.
+        """
         groups = [
             (file, g, file.metadata.row_group(g).num_rows)
             for file in self._files()

@@ -252,17 +252,32 @@ class Prepared:
 
 
 def reordered(side: Any, order: NDArray[np.int64]) -> Any:
-    """Return a prepared side with its samples in another order."""
+    """Return a prepared side with its samples in another order.
+
+    Args:
+        side: What `_side` returned: an array, or an object with a method ``reordered``.
+        order: The new order, with shape (n,).
+    """
     return side[order] if isinstance(side, np.ndarray) else side.reordered(order)
 
 
 def has_views(width: int, n_samples: int) -> bool:
-    """Return whether `Auto` sees such sides in other ways than by neighbours and cells."""
+    """Return whether `Auto` has estimators for such sides beyond neighbours and cells.
+
+    Args:
+        width: Columns of the wider side.
+        n_samples: Samples, or those of the smallest label.
+    """
     return 1 < width <= VIEWS and n_samples >= VIEWS_SAMPLES
 
 
 def narrowed(name: str, width: int) -> str:
-    """Return an estimator's name, on principal coordinates where a side is wide."""
+    """Return an estimator's name, on principal coordinates where a side is wide.
+
+    Args:
+        name: A name for `parse_estimator`.
+        width: Columns of the wider side.
+    """
     return name if width <= WIDE else f"{name}+pca:{PRINCIPAL}"
 
 

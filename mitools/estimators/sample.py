@@ -85,7 +85,12 @@ class Sample:
 
     @classmethod
     def of_pair(cls, x: Matrix, y: Matrix) -> Sample:
-        """Return the samples of two validated matrices, without labels."""
+        """Return the samples of two validated matrices, without labels.
+
+        Args:
+            x: Validated samples of X, with shape (n, d_x).
+            y: Paired samples of Y, with shape (n, d_y).
+        """
         return cls(x, y, (Part(None, 1.0, x, y),))
 
     @property

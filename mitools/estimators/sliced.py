@@ -111,6 +111,12 @@ class Sliced(MutualInformationEstimator):
 
 
 def random_frame(d: int, k: int, rng: np.random.Generator) -> Matrix:
-    """Return min(k, d) orthonormal columns in d dimensions, uniform over all rotations."""
+    """Return min(k, d) orthonormal columns in d dimensions, uniform over all rotations.
+
+    Args:
+        d: Rows.
+        k: Columns, at most.
+        rng: The source.
+    """
     q, r = np.linalg.qr(rng.normal(size=(d, min(k, d))))
     return q * np.sign(np.diag(r))  # without the signs, QR is not uniform

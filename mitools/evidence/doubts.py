@@ -96,7 +96,12 @@ def _repeated(parts: Sequence[Part]) -> str:
 
 
 def copied(x: Matrix, y: Matrix) -> float:
-    """Return the share of rows that are copies of another, by `kinds.copied`."""
+    """Return the share of rows that are copies of another, by `kinds.copied`.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+    """
     return kinds.copied(x, y, least=COPIED, ties=TIES, repeats=PER_SYMBOL)
 
 

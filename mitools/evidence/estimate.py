@@ -20,14 +20,24 @@ PER_SYMBOL = 10
 
 
 def amount(value: float, unit: str = "nats") -> str:
-    """Return a value with its unit, for people; nats with their bits."""
+    """Return a value with its unit, for people; nats with their bits.
+
+    Args:
+        value: The value.
+        unit: What it is in.
+    """
     if unit != "nats":
         return f"{value:.3f} {unit}"
     return f"{value:.3f} nats ({value / float(np.log(2)):.3f} bits)"
 
 
 def in_unit(record: dict[str, Any], unit: str) -> dict[str, Any]:
-    """Return a record whose keys name `unit` instead of nats, and without bits."""
+    """Return a record whose keys name `unit` instead of nats, and without bits.
+
+    Args:
+        record: A record with keys such as ``null_mean_nats``.
+        unit: What its values are in.
+    """
     if unit == "nats":
         return record
     return {key.replace("nats", unit): item for key, item in record.items() if key != "bits"}
@@ -190,7 +200,12 @@ class Estimate:
 
     @classmethod
     def pooled(cls, parts: Mapping[Hashable, Estimate], estimator: Estimating) -> Estimate:
-        """Return the estimate of all labels: means of the parts, weighted by label frequency."""
+        """Return the estimate of all labels: means of the parts, weighted by label frequency.
+
+        Args:
+            parts: The estimate of each label.
+            estimator: The estimator of all of them.
+        """
         n_samples = sum(part.n_samples for part in parts.values())
         shares = [part.n_samples / n_samples for part in parts.values()]
         shared = set.intersection(*(set(part.stats) for part in parts.values()))

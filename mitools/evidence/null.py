@@ -1,7 +1,7 @@
 r"""What an estimator returns without dependence, and how far a value lies beyond it: `Null`.
 
 The p value of a permutation test, :math:`(1 + \#\{null \ge value\}) / (1 + B)`, cannot fall below
-1 / (1 + B). How far beyond all B permutations a value lies is told by a law fitted to them: the
+1 / (1 + B). How far a value lies beyond all B permutations is shown by a law fitted to them: the
 larger of the tails of Student's t for one further draw,
 :math:`z = (value - \bar b) / (s \sqrt{1 + 1/B})` with B - 1 degrees of freedom, and of the shifted
 gamma law (Pearson's type III) with the skewness g of the permutations, :math:`P(G > a + z
@@ -96,7 +96,12 @@ class Null:
 
 
 def p_value(null: Matrix, value: float) -> float:
-    """Return (1 + permutations at least as large) / (1 + permutations); never 0."""
+    """Return (1 + permutations at least as large) / (1 + permutations); never 0.
+
+    Args:
+        null: The permuted estimates, with shape (B,).
+        value: The estimate.
+    """
     return float((1 + (null >= value - _rounding(value)).sum()) / (1 + len(null)))
 
 

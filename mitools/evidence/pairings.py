@@ -47,7 +47,13 @@ def orders(n: int, count: int, blocks: int | None, generator: np.random.Generato
 
 
 def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> Rows:
-    """Return an order of n rows whose first half is a random half of the rows, or blocks."""
+    """Return an order of n rows whose first half is a random half of the rows, or blocks.
+
+    Args:
+        n: How many rows.
+        blocks: None for single rows; a number for as many blocks of rows, but 20 at least.
+        generator: The source.
+    """
     if blocks is None:
         return generator.permutation(n)
     return _permuted_blocks(np.arange(n), min(max(blocks, BLOCKS), n), generator)

@@ -247,5 +247,10 @@ def _support(assessment: Assessment) -> list[str]:
 
 
 def agree(one: float, other: float) -> bool:
-    """Return whether two magnitudes differ by at most a quarter of the larger."""
+    """Return whether two magnitudes differ by at most a quarter of the larger.
+
+    Args:
+        one: A magnitude.
+        other: Another one, in the same unit.
+    """
     return abs(one - other) <= AGREEMENT * max(abs(one), abs(other))

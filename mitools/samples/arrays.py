@@ -49,7 +49,16 @@ def paired_samples(x: Any, y: Any, **beside: Any) -> tuple[Matrix, Matrix]:
 
 
 def as_samples(data: Any, name: str) -> Matrix:
-    """Return `data` as a float64 matrix, shape (n, d); one-dimensional data are one feature."""
+    """Return `data` as a float64 matrix, shape (n, d); one-dimensional data are one feature.
+
+    Args:
+        data: An array, list, data frame, series or tensor, with shape (n,) or (n, ...).
+        name: Its name, for errors.
+
+    Raises:
+        TypeError: For data that are not numbers.
+        ValueError: For empty, missing or infinite data, or whole numbers beyond 2^53.
+    """
     array = _to_numpy(data, name)
     if array.dtype == bool:
         array = array.astype(np.float64)
@@ -127,7 +136,12 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
 
 
 def column_names(data: Any, width: int) -> list[str]:
-    """Return what to call the columns of what was passed: a data frame's names, or numbers."""
+    """Return what to call the columns of what was passed: a data frame's names, or numbers.
+
+    Args:
+        data: What was passed.
+        width: How many columns its matrix has.
+    """
     names = getattr(data, "columns", None)
     if names is not None and len(names) == width:
         return [f"Column {str(name)!r}" for name in names]
@@ -145,7 +159,13 @@ class Part:
 
 
 def split_by_label(x: Matrix, y: Matrix, given: Any) -> tuple[Part, ...]:
-    """Return one part per label, sorted by label; a single part without labels."""
+    """Return one part per label, sorted by label; a single part without labels.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+        given: Labels, with shape (n,), or None.
+    """
     if given is None:
         return (Part(None, 1.0, x, y),)
     labels, codes = as_labels(given, len(x))

@@ -130,6 +130,11 @@ def break_ties(side: Matrix, jitter: float, seed: int) -> Matrix:
     The noise is drawn from `seed` and the order of the values, not from the side's position or
     unit: swapping the sides or rescaling a column changes nothing, and a side paired with itself
     stays so.
+
+    Args:
+        side: The side, with shape (n, d).
+        jitter: The standard deviation of the noise, as a share of each column's.
+        seed: Seed of the noise.
     """
     digest = hashlib.blake2b(repr(side.shape).encode(), digest_size=8)
     for column in side.T[:16]:

@@ -52,7 +52,12 @@ class Mixture:
     d_x: int
 
     def draw(self, n: int, rng: np.random.Generator) -> Pair:
-        """Return n pairs."""
+        """Return n pairs.
+
+        Args:
+            n: How many pairs.
+            rng: The source.
+        """
         which = rng.choice(len(self.shares), size=n, p=self.shares)
         rows = rng.normal(size=(n, self.means.shape[1]))
         for component, root in enumerate(np.linalg.cholesky(self.covariances)):
@@ -61,7 +66,12 @@ class Mixture:
         return rows[:, : self.d_x], rows[:, self.d_x :]
 
     def information(self, n: int = TRUTH_SAMPLES, seed: int = 20240607) -> tuple[float, float]:
-        """Return the mean of the pointwise information of n samples, and its standard error."""
+        """Return the mean of the pointwise information of n samples, and its standard error.
+
+        Args:
+            n: How many samples.
+            seed: Seed of the draw.
+        """
         total, squares, left = 0.0, 0.0, n
         rng = np.random.default_rng(seed)
         while left:

@@ -48,7 +48,12 @@ class Task:
         return float(self.truth() if callable(self.truth) else self.truth)
 
     def sample(self, n: int, seed: int = 0) -> Pair:
-        """Return n pairs with shapes (n, d_x) and (n, d_y); equal seeds give equal pairs."""
+        """Return n pairs with shapes (n, d_x) and (n, d_y); equal seeds give equal pairs.
+
+        Args:
+            n: How many pairs.
+            seed: Seed of the draw.
+        """
         check_whole("n", n)
         check_whole("seed", seed, least=0)
         return self.draw(n, np.random.default_rng([seed, len(self.name), n]))

@@ -23,14 +23,27 @@ __all__ = [
 def entropy_on_grid(
     density: Callable[[Matrix], Matrix], low: float, high: float, points: int = 4001
 ) -> float:
-    """Return the differential entropy of a density of one variable, by the trapezoidal rule."""
+    """Return the differential entropy of a density of one variable, by the trapezoidal rule.
+
+    Args:
+        density: The density, as a function of an array.
+        low: Where the grid begins.
+        high: Where it ends.
+        points: How many points it has.
+    """
     grid = np.linspace(low, high, points)
     p = np.maximum(density(grid), 1e-300)
     return float(-trapezoid(p * np.log(p), grid))
 
 
 def normal_density(y: Matrix, mean: Matrix | float, deviation: Matrix | float) -> Matrix:
-    """Return the normal density of y about `mean`."""
+    """Return the normal density of y about `mean`.
+
+    Args:
+        y: Where to take it.
+        mean: The mean.
+        deviation: The standard deviation.
+    """
     return np.exp(-0.5 * ((y - mean) / deviation) ** 2) / deviation / np.sqrt(2 * np.pi)
 
 

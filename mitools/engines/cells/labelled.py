@@ -76,6 +76,11 @@ class LabelledCounts:
     def update(self, x: Any, y: Any, given: Any) -> LabelledCounts:
         """Return the counts with the rows of a chunk counted as well, each under its label.
 
+        Args:
+            x: Samples of X, with shape (n, d_x) or (n,).
+            y: Paired samples of Y.
+            given: The paired labels, with shape (n,).
+
         Raises:
             TypeError: For data that are not numbers.
             ValueError: For bad data, or a label the sample never saw.

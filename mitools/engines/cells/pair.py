@@ -125,7 +125,14 @@ class HashedPair:
         return np.uint32 if self.bits(steps) <= 32 else np.uint64
 
     def count(self, x: Matrix, y: Matrix) -> tuple[Table, ...]:
-        """Return, for each grid, the distinct joint codes, sorted, and their counts."""
+        """Return the tables of counts of rows, one for each grid.
+
+        A table holds the distinct joint codes, sorted, and their counts.
+
+        Args:
+            x: Samples of X, validated, with shape (n, d_x).
+            y: Paired samples of Y.
+        """
         coordinates = self._coordinates(x, y)
         steps = self.grids[0].steps
         tables = []
@@ -137,11 +144,22 @@ class HashedPair:
         return tuple(tables)
 
     def place(self, x: Matrix, y: Matrix) -> Placed:
-        """Return the codes and margins of all members."""
+        """Return the codes and margins of all members.
+
+        Args:
+            x: Samples of X, validated, with shape (n, d_x).
+            y: Paired samples of Y.
+        """
         return self._place(self._coordinates(x, y))
 
     def counted(self, x: Matrix, y: Matrix, ks: Integers) -> Counted:
-        """Count rows, and return what the counts say; the same as `recount` of `count`."""
+        """Return what the counts of rows say; the same as `recount` of `count`.
+
+        Args:
+            x: Samples of X, validated, with shape (n, d_x).
+            y: Paired samples of Y.
+            ks: The two occupancies.
+        """
         n, coordinates = len(x), self._coordinates(x, y)
         together = np.arange(n)[None]
         groups = [self.grids] if n <= TOGETHER else [(grid,) for grid in self.grids]
@@ -166,7 +184,13 @@ class HashedPair:
         )
 
     def recount(self, tables: Sequence[Table], n: int, ks: Integers) -> Counted:
-        """Return what the counts in tables say, one table per grid."""
+        """Return what the counts in tables say.
+
+        Args:
+            tables: One table for each grid.
+            n: How many samples were counted.
+            ks: The two occupancies.
+        """
         steps = self.grids[0].steps
         low, depths, sizes = self.low_bits(steps), self.steps(steps), self.sizes(steps)
         terms = logarithms(self.discrete)
@@ -194,7 +218,13 @@ class HashedPair:
         )
 
     def permuted(self, placed: Placed, orders: Integers, ks: Integers) -> Matrix:
-        """Return the mean over members, shape (B, 2), with y permuted by each row of `orders`."""
+        """Return the mean over members, shape (B, 2), with y permuted by each row of `orders`.
+
+        Args:
+            placed: The codes of both sides.
+            orders: Orders of the samples of y, with shape (B, n).
+            ks: The two occupancies.
+        """
         values, _, _ = self._paired(placed, orders, self.swapped, ks, placed.first.shape[1], 0, -1)
         mean: Matrix = values.mean(axis=0)
         return mean

@@ -41,7 +41,15 @@ class Side:
 
     @classmethod
     def fit(cls, rows: Matrix, projection: Matrix | None = None) -> Side:
-        """Learn the quantiles of `rows`, with shape (n, d), or of their projections."""
+        """Learn the quantiles of a side, or of its projections.
+
+        Args:
+            rows: Samples of the side, with shape (n, d).
+            projection: Directions to project them on first, with shape (d, p), or None.
+
+        Returns:
+            The fitted side.
+        """
         if projection is not None:
             rows = project(rows, projection)
         chosen = rows if len(rows) <= EXACT else rows[sample_rows(len(rows), KNOTS)]
@@ -118,6 +126,11 @@ def sample_rows(n: int, size: int, seed: int = 0) -> NDArray[np.int64]:
     """Return `size` of n row numbers, increasing: one at random from each of `size` equal strips.
 
     Strips cover drifting data evenly, and a random place in each does not beat with periods.
+
+    Args:
+        n: How many rows there are.
+        size: How many to return; all if there are no more.
+        seed: Seed of the places.
     """
     if size >= n:
         return np.arange(n)

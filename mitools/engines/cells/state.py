@@ -36,7 +36,16 @@ class Counting(Estimating, Protocol):
         """Return the fewest samples that it accepts."""
 
     def fit_hash(self, x: Any, y: Any, *, steps: int | None = None) -> CountState:
-        """Fix the hash on a sample."""
+        """Fix the hash on a sample, and return a state of counts that is still empty.
+
+        Args:
+            x: A sample of X.
+            y: The paired sample of Y.
+            steps: How often cells are halved; None leaves it to the estimator.
+
+        Returns:
+            The empty state.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +85,12 @@ class CountState:
 
     @classmethod
     def empty(cls, estimator: Counting, blocks: tuple[HashedPair, ...]) -> CountState:
-        """Return a state without counts."""
+        """Return a state without counts.
+
+        Args:
+            estimator: The settings that made the hash.
+            blocks: The hashed pairs of sides.
+        """
         nothing = (np.empty(0, np.uint64), np.empty(0, np.int64))
         return cls(estimator, blocks, tuple(tuple(nothing for _ in b.grids) for b in blocks))
 
@@ -187,7 +201,12 @@ class CountState:
     def count(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[tuple[Table, ...], ...]:
-        """Return the tables of validated rows by themselves."""
+        """Return the tables of validated rows by themselves.
+
+        Args:
+            x: Samples of X, validated, with shape (n, d_x).
+            y: Paired samples of Y.
+        """
         return tuple(hashed.count(x, y) for hashed in self.blocks)
 
     def _add(self, tables: tuple[tuple[Table, ...], ...], n: int) -> CountState:
@@ -243,7 +262,19 @@ def _merge(a: Table, b: Table) -> Table:
 
 @contextmanager
 def reading(path: str | Path | io.BytesIO, kind: str) -> Iterator[dict[str, NDArray[Any]]]:
-    """Read a file's arrays; what goes wrong with them becomes an error that names the file."""
+    """Read the arrays of a file; errors in them name the file.
+
+    Args:
+        path: The file, or a buffer.
+        kind: The name of the class that reads it, for errors.
+
+    Yields:
+        The arrays, by name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is another one, or damaged.
+    """
     where = repr(str(path)) if isinstance(path, str | Path) else "The buffer"
     try:
         with np.load(path, allow_pickle=False) as file:

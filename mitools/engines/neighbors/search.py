@@ -91,8 +91,16 @@ class NeighborSearch(ABC):
     def tally(self, x: Matrix, y: Matrix, query: Query, orders: Orders | None = None) -> Counts:
         """Return how often each count occurs on either side: entry m, of points with m others.
 
-        The same as `counts`, but a search need not put them in order of row first. Takes and
-        raises what `counts` does.
+        The same as `counts`, but a search need not put them in order of row first.
+
+        Args:
+            x: One side, with shape (n, d_x).
+            y: The other side, with shape (n, d_y).
+            query: k, variant and metric.
+            orders: The rows in order of each side's one feature, where they are known.
+
+        Raises:
+            ValueError: As for `counts`.
         """
         self._check(query)
         return self._tally(x, y, query, orders)
@@ -117,10 +125,11 @@ class NeighborSearch(ABC):
     def permuted_sums(
         self, x: Matrix, y: Matrix, permutations: Counts, query: Query, table: Matrix
     ) -> Matrix:
-        """Return, for y re-paired by each row of `permutations`, the sum of ``table[counts]``.
+        """Return, for y permuted by each row of `permutations`, the sum of ``table[counts]``.
 
-        What a re-pairing leaves alone is computed once: the sorted margins of one feature a side,
-        or, for few points, all distances within each side. These give the counts of every search.
+        What does not depend on the pairing is computed once: the sorted margins of one feature a
+        side, or, for few points, all distances within each side. The counts are those of every
+        search.
 
         Args:
             x: One side, with shape (n, d_x).
@@ -150,7 +159,12 @@ class NeighborSearch(ABC):
 
 
 def tallied(n_x: Counts, n_y: Counts) -> Counts:
-    """Return how often each number occurs in both arrays together."""
+    """Return how often each number occurs in both arrays together.
+
+    Args:
+        n_x: Numbers from 0 on, with shape (n,).
+        n_y: Others, with any length.
+    """
     found = [np.bincount(counts) for counts in (n_x, n_y)]
     shorter, longer = sorted(found, key=len)
     longer[: len(shorter)] += shorter
@@ -207,20 +221,36 @@ class KDTree(NeighborSearch):
 
 
 def joint_tree(x: Matrix, y: Matrix) -> tuple[Tree, Matrix]:
-    """Return the tree over both sides, and its points in blocks."""
+    """Return the tree over both sides, and its points in blocks.
+
+    Args:
+        x: One side, with shape (n, d_x).
+        y: The other side, with shape (n, d_y).
+    """
     tree = build_tree(np.ascontiguousarray(np.hstack([x, y]).T), LEAF)
     return tree, leaf_blocks(tree)
 
 
 def ready_to_count(side: Matrix, squared: bool) -> Tree | Margin:
-    """Return what `side_counts` needs: the sorted column of one feature, or a tree."""
+    """Return what `side_counts` needs: the sorted column of one feature, or a tree.
+
+    Args:
+        side: The side, with shape (n, d).
+        squared: Whether distances are squared Euclidean, and not of the max norm.
+    """
     if side.shape[1] == 1 and not squared:
         return margin(side[:, 0])
     return build_tree(np.ascontiguousarray(side.T), COUNT_LEAF)
 
 
 def side_counts(side: Tree | Margin, radii: Matrix, squared: bool) -> Counts:
-    """Return how many other rows of one side lie strictly within each row's radius."""
+    """Return how many other rows of one side lie strictly within each row's radius.
+
+    Args:
+        side: What `ready_to_count` returns.
+        radii: The radius of each row, with shape (n,).
+        squared: As for `ready_to_count`.
+    """
     n_samples = len(radii)
     counts = np.empty(n_samples, np.int64)
     if isinstance(side, Margin):
@@ -299,7 +329,7 @@ class Faiss(NeighborSearch):
     point's own, so it serves the first step only: of rows nearest in :math:`d_x^2 + d_y^2`, all
     others are at least half that far in :math:`\max(d_x^2, d_y^2)`. Points for which that does
     not settle the k nearest are searched with more candidates, then by brute force. For the max
-    norm faiss is slow and is not offered.
+    norm faiss is slow and not supported.
     """
 
     metrics = ("l2",)
@@ -351,7 +381,13 @@ class Automatic(NeighborSearch):
     """Pick the fastest search by size, dimensions and metric; never one that needs an extra."""
 
     def choose(self, x: Matrix, y: Matrix, query: Query) -> NeighborSearch:
-        """Return the search used for these data."""
+        """Return the search used for these data.
+
+        Args:
+            x: One side, with shape (n, d_x).
+            y: The other side, with shape (n, d_y).
+            query: k, variant and metric.
+        """
         n_samples, n_columns = len(x), x.shape[1] + y.shape[1]
         if x.shape[1] == y.shape[1] == 1:
             return Strips() if query.metric == "max" else KDTree()

@@ -137,7 +137,12 @@ class Points:
 
 
 def neighbours(points: Points, k: int) -> Neighbours:
-    """Return the k-th neighbours among the rows of `points`, by the rule above."""
+    """Return the k-th neighbours among the rows of `points`, by the rule above.
+
+    Args:
+        points: The rows.
+        k: How many neighbours, below the number of rows.
+    """
     radius = points.radii(k)
     closed = points.within(np.nextafter(radius, np.inf))
     tied = (closed > k + 1) | (radius == 0)

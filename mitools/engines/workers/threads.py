@@ -67,7 +67,14 @@ def over_points(
 def call_on_both(
     call: Callable[[Any], Any], one: Any, other: Any, n_points: int
 ) -> tuple[Any, Any]:
-    """Return ``call(one), call(other)``, in two threads if `n_points` are worth them."""
+    """Return ``call(one), call(other)``, in two threads if there are enough points.
+
+    Args:
+        call: A function of one argument, which releases the GIL where it takes long.
+        one: The first argument.
+        other: The second argument.
+        n_points: How many points each call works on.
+    """
     if thread_count(n_points) <= 1:
         return call(one), call(other)
     asked, found = (one, other), [None, None]

@@ -49,9 +49,13 @@ def donsker_varadhan(scores: Tensor) -> Tensor:
 
 
 def smile(scores: Tensor, clip: float) -> Tensor:
-    """Return the same with ratios clipped to [e^-clip, e^clip] in the partition function.
+    """Return `donsker_varadhan` with ratios clipped to [e^-clip, e^clip] in the sum.
 
-    Song and Ermon (2020), section 5. No bound: clipping makes the sum smaller.
+    Song and Ermon (2020), section 5. It is no bound: clipping makes the sum smaller.
+
+    Args:
+        scores: The critic's scores, with shape (n, n); pairs on the diagonal.
+        clip: The largest logarithm of a ratio.
     """
     return scores.diagonal().mean() - _log_mean_exp(scores.flatten().clamp(-clip, clip))
 

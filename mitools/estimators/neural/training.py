@@ -140,7 +140,13 @@ def fit(
 def mean_over_blocks(
     criterion: Criterion, sides: tuple[Tensor, Tensor], block: int = BLOCK
 ) -> float:
-    """Return a criterion's mean over blocks of at most `block` pairs, weighted by their sizes."""
+    """Return a criterion's mean over blocks of at most `block` pairs, weighted by their sizes.
+
+    Args:
+        criterion: A function of the rows of both sides.
+        sides: Both sides, with n rows each.
+        block: The most pairs of a block.
+    """
     n = len(sides[0])
     total = 0.0
     for rows in np.array_split(np.arange(n), math.ceil(n / block)):
@@ -152,7 +158,13 @@ def mean_over_blocks(
 def as_tensors(
     x: NDArray[np.float64], y: NDArray[np.float64], device: str
 ) -> tuple[Tensor, Tensor]:
-    """Return both sides as float32 tensors on the device."""
+    """Return both sides as float32 tensors on the device.
+
+    Args:
+        x: Samples of X, with shape (n, d_x).
+        y: Paired samples of Y, with shape (n, d_y).
+        device: Where to put them, in torch's words.
+    """
     first, second = (torch.tensor(side, dtype=torch.float32, device=device) for side in (x, y))
     return first, second
 
