@@ -150,7 +150,7 @@ def test_auto_that_settles_on_the_estimator_itself_says_so():
     found = assess(x, y, n_permutations=50, n_halves=10)
     assert found.cross_check.estimate.stats["picked_ksg"] == 1
     assert found.verdict is Verdict.USABLE
-    assert "Auto() finds no view that sees more." in found.reasons
+    assert "Auto() finds no estimator that sees more." in found.reasons
     assert not any("agrees within" in reason for reason in found.reasons)
 
 

@@ -32,8 +32,8 @@ def test_series_are_warned_of_and_say_so_in_the_reasons():
         shuffled = rng.permutation(200)
         assess(x[shuffled], y[shuffled], **QUICK)
     assert not any("Neighbouring" in reason for reason in kept.reasons)
-    assert "99 pairings turned in time, p = " in str(kept)
-    assert "99 pairings of 4 shuffled runs, p = " in str(assess(x, y, blocks=4, **QUICK))
+    assert "99 circular shifts, p = " in str(kept)
+    assert "99 permutations of 4 blocks, p = " in str(assess(x, y, blocks=4, **QUICK))
     assert (plain.to_dict()["blocks"], kept.to_dict()["blocks"]) == (None, 1)
 
 
