@@ -6,16 +6,19 @@ measure with a `Measurement`, so a setting has one name, one default and one mea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mitools import KSG, PCA, Reduced
 from mitools.estimators.base import MutualInformationEstimator
 from mitools.estimators.registry import parse_estimator
 from mitools.messages import unknown
 
-__all__ = ["DEFAULT_ESTIMATOR", "Measurement"]
+__all__ = ["DEFAULT_ESTIMATOR", "Measurement", "shows_settings"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: It separates dependence from independence from about 36 samples a class, and its null is 0.
 DEFAULT_ESTIMATOR = Reduced(KSG(k=4), PCA(4))
@@ -144,3 +147,39 @@ class Measurement:
     def completed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
         """Complete what `describe` once returned: settings it does not name had their defaults."""
         return {**cls().describe(), **table}
+
+
+def shows_settings(function: Function) -> Function:
+    """Show the settings of a `Measurement`, with their defaults, in a function's signature.
+
+    `help`, notebooks and editors that ask for the signature then list what ``**settings`` takes.
+
+    Args:
+        function: A function whose last parameter is ``**settings``.
+
+    Returns:
+        The same function. Its `__signature__` has, in place of ``**settings``, one keyword for
+        each setting that it does not name itself.
+
+    Raises:
+        TypeError: When the last parameter is another.
+    """
+    signature = inspect.signature(function)
+    *named, settings = signature.parameters.values()
+    if settings.kind is not settings.VAR_KEYWORD:
+        raise TypeError(f"The last parameter must be **settings, got {settings}.")
+    shown = [
+        inspect.Parameter(
+            item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=item.type
+        )
+        for item in fields(Measurement)
+        if item.name not in signature.parameters
+    ]
+    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*named, *shown]
+    )
+    return function
+
+
+for _maker in ("of", "from_text"):
+    shows_settings(vars(Measurement)[_maker].__func__)

@@ -30,7 +30,7 @@ from robustsplit.analysis.inputs import measured_inputs
 from robustsplit.analysis.layer_rows import LayerRows
 from robustsplit.attacks import Attack, Clean, as_attack
 from robustsplit.data import ImageData, as_image_data
-from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement
+from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement, shows_settings
 from robustsplit.network import Pair
 from robustsplit.results import PairRecord, Profile
 from robustsplit.training import derive_seed, perturbed
@@ -40,6 +40,7 @@ __all__ = ["DEFAULT_ESTIMATOR", "connectivity"]
 NAN = float("nan")
 
 
+@shows_settings
 def connectivity(
     model: nn.Module,
     data: Any,
@@ -67,9 +68,7 @@ def connectivity(
         seed: All randomness is derived from it.
         progress: Called with ``{"event": "pair", "done": 1, "total": 5, "child": "fc2"}``.
         **settings: Settings of `robustsplit.measurement.Measurement`, which says what each means,
-            in place of those of `measurement`: `estimator`, `point`, `reduce`, `released`,
-            `n_permutations`, `max_per_class`, `small_classes`, `cross_check`, `n_halves`,
-            `memory`, `batch_size`.
+            in place of those of `measurement`. The signature lists them with their defaults.
 
     Returns:
         One row per pair, input side first, in nats.

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from mitools import EDGE, KSG, PCA, Reduced
-from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement
+from robustsplit.analysis import connectivity
+from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement, shows_settings
 
 
 def test_settings_are_taken_from_a_mapping_a_value_or_keywords_and_keywords_come_first():
@@ -69,8 +70,24 @@ def test_a_description_that_names_fewer_settings_is_that_of_the_defaults():
     assert Measurement.completed({**old, "point": "pre"}) != Measurement.completed(old)
 
 
-def test_connectivity_documents_every_setting():
-    from robustsplit import connectivity
+def test_every_setting_is_documented():
+    text = inspect.getdoc(Measurement)
+    assert all(f"\n    {item.name}: " in text for item in fields(Measurement))
 
-    text = inspect.getdoc(connectivity)
-    assert all(f"`{item.name}`" in text for item in fields(Measurement))
+
+@pytest.mark.parametrize("function", [connectivity, Measurement.of, Measurement.from_text])
+def test_the_signature_lists_every_setting_with_its_default(function):
+    shown = inspect.signature(function).parameters
+    own = ["estimator", "point", "reduce", "max_per_class"]  # `from_text` reads these from words
+    for item in fields(Measurement):
+        assert shown[item.name].kind is inspect.Parameter.KEYWORD_ONLY
+        if function != Measurement.from_text or item.name not in own:
+            assert shown[item.name].default == item.default
+            assert shown[item.name].annotation == item.type
+    assert not any(p.kind is p.VAR_KEYWORD for p in shown.values())
+    assert "n_permutations: 'int' = 50" in str(inspect.signature(function))
+
+
+def test_only_a_function_that_takes_settings_can_show_them():
+    with pytest.raises(TypeError, match="must be \\*\\*settings, got model"):
+        shows_settings(lambda model: None)
