@@ -69,17 +69,35 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write text as UTF-8 with Unix line ends, in full or not at all."""
+    """Write text as UTF-8 with Unix line ends, in full or not at all.
+
+    Args:
+        path: The file; an existing one is replaced.
+        content: The text.
+    """
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON, in full or not at all; NaN and infinities become null."""
+    """Write indented JSON, in full or not at all.
+
+    Args:
+        path: The file; an existing one is replaced.
+        content: As for `strict_json`.
+    """
     write_text(path, strict_json(content) + "\n")
 
 
 def strict_json(content: Any) -> str:
-    """Return indented JSON of plain values, dataclasses' dicts and arrays; NaN becomes null."""
+    """Return indented JSON.
+
+    Args:
+        content: Plain values, mappings, sequences and NumPy arrays, nested; other objects become
+            their text.
+
+    Returns:
+        The text. NaN and infinities become null, which JSON has no other word for.
+    """
     return json.dumps(_strict(content), indent=2, ensure_ascii=False)
 
 
@@ -102,7 +120,18 @@ class Store:
         self.on_save = on_save
 
     def load(self, key: str) -> dict[str, Any] | None:
-        """Return ``{"tensors": ..., "record": ...}``, or None when `key` is missing or damaged."""
+        """Return what was saved under a key.
+
+        Args:
+            key: Such as "cut1/trial2/epoch3".
+
+        Returns:
+            ``{"tensors": ..., "record": ...}``; None when the key is missing, or damaged (with a
+            warning).
+
+        Raises:
+            ValueError: For a key that cannot be a file's name.
+        """
         path = self._path(key)
         if not path.exists():
             return None
@@ -131,6 +160,10 @@ class Store:
             key: Such as "cut1/trial2/epoch3".
             tensors: On any device; copies are stored, so tied weights are written twice.
             record: Plain numbers, text, lists and dicts.
+
+        Raises:
+            ValueError: For a key that cannot be a file's name.
+            OSError: When the disk is full or the folder cannot be written.
         """
         from safetensors.torch import save
 
@@ -196,7 +229,13 @@ class Journal:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process, so that two runs never write into each other.
 
-    The lock belongs to the process and vanishes with it, however it ends.
+    The lock belongs to the process and ends with it, even when the process is killed.
+
+    Args:
+        folder: The folder; the lock is a file in it.
+
+    Yields:
+        Nothing; the lock is held inside the block.
 
     Raises:
         BlockingIOError: When another process holds it.

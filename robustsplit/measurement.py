@@ -84,6 +84,9 @@ class Measurement:
                 defaults.
             **settings: What to change in it.
 
+        Returns:
+            The measurement.
+
         Raises:
             TypeError: For a setting that there is not, with the nearest that there is.
             ValueError: For a value that cannot be.
@@ -116,6 +119,9 @@ class Measurement:
             max_per_class: 0: all.
             **settings: The others, as they are.
 
+        Returns:
+            The measurement.
+
         Raises:
             ValueError: For a value that cannot be.
         """
@@ -145,7 +151,14 @@ class Measurement:
 
     @classmethod
     def completed(cls, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete what `describe` once returned: settings it does not name had their defaults."""
+        """Complete a description that was written by an earlier version, which had fewer settings.
+
+        Args:
+            table: What `describe` returned.
+
+        Returns:
+            Every setting; those that `table` does not name have their defaults.
+        """
         return {**cls().describe(), **table}
 
 

@@ -12,17 +12,42 @@ __all__ = ["factory_arguments", "globs", "input_shape", "paper_attack_table", "r
 
 
 def paper_attack_table(name: str, eps: str) -> dict[str, Any]:
-    """Return the configuration table of a published attack at the radius `eps`."""
+    """Return the configuration table of an attack with the paper's settings.
+
+    Args:
+        name: The attack, such as "pgd".
+        eps: Its radius, such as "8/255"; "cw" takes none, and it is left out.
+
+    Returns:
+        A table for `robustsplit.attacks.attack_from_config`.
+    """
     return {"name": name, "paper": True} | ({} if name == "cw" else {"eps": eps})
 
 
 def globs(patterns: list[str] | None) -> list[str] | None:
-    """Return layer names and globs, split at commas; None without any."""
+    """Return layer names and globs.
+
+    Args:
+        patterns: Texts with one or more names, separated by commas.
+
+    Returns:
+        One entry for each name; None without any text.
+    """
     return [name for text in patterns for name in text.split(",")] if patterns else None
 
 
 def factory_arguments(texts: list[str] | None) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` texts, the values as in TOML; bare words are text."""
+    """Read ``KEY=VALUE`` texts.
+
+    Args:
+        texts: The texts. Values are read as in TOML; what is no TOML value is taken as text.
+
+    Returns:
+        The values by key.
+
+    Raises:
+        ValueError: For a text without a key or without "=".
+    """
     import tomllib
 
     found: dict[str, Any] = {}
@@ -38,7 +63,17 @@ def factory_arguments(texts: list[str] | None) -> dict[str, Any]:
 
 
 def input_shape(text: str) -> list[int]:
-    """Read a shape such as ``3x224x224``."""
+    """Read the shape of one input.
+
+    Args:
+        text: Such as "3x224x224" or "3,224,224".
+
+    Returns:
+        The numbers.
+
+    Raises:
+        ValueError: When a part is no whole number.
+    """
     try:
         return [int(part) for part in text.replace(",", "x").split("x")]
     except ValueError:
@@ -46,7 +81,19 @@ def input_shape(text: str) -> list[int]:
 
 
 def read_data(path: Path, size: int, grayscale: bool) -> ImageData:
-    """Read one set from an npz file, or from a folder with one folder per class."""
+    """Read one set of images.
+
+    Args:
+        path: An npz file, or a folder with one folder of images per class.
+        size: Side in pixels to which the images of a folder are resized; 0 keeps them as they are.
+        grayscale: Whether to read the images of a folder with one channel.
+
+    Returns:
+        The images with their labels.
+
+    Raises:
+        FileNotFoundError: When there is neither a file nor a folder.
+    """
     from robustsplit import data
 
     if path.is_dir():

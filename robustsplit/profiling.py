@@ -54,6 +54,11 @@ def profile_model(
 
     Returns:
         Findings with one profile, and the network's accuracy.
+
+    Raises:
+        ValueError: For a factory, weights, an attack or layers that cannot be used.
+        TypeError: When the factory returns no module or does not take the arguments.
+        FileNotFoundError: When the factory's file or the weights file is missing.
     """
     model = build_model(address, arguments, seed=seed)
     if weights is not None:

@@ -71,5 +71,12 @@ class Recipe:
                 raise ValueError(unknown(kind, value, known))
 
     def learning_rate(self, progress: float) -> float:
-        """Return the learning rate after `progress` epochs, a number from 0 to `epochs`."""
+        """Return the learning rate at a point of the training.
+
+        Args:
+            progress: How many epochs are done, a number from 0 to `epochs`; may be a fraction.
+
+        Returns:
+            The learning rate.
+        """
         return self.lr * SCHEDULES[self.schedule](min(progress / max(self.epochs, 1), 1.0))

@@ -161,7 +161,17 @@ class Profile:
         return cls(pairs, dict(table["settings"]))
 
     def __getitem__(self, child: str) -> PairRecord:
-        """Return the pair that ends in layer `child`."""
+        """Return the pair that ends in a layer.
+
+        Args:
+            child: Name of the pair's later layer.
+
+        Returns:
+            The pair.
+
+        Raises:
+            KeyError: When no pair ends there, with the nearest name.
+        """
         for pair in self.pairs:
             if pair.child == child:
                 return pair

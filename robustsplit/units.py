@@ -20,6 +20,9 @@ def per_nat(unit: str) -> float:
     Args:
         unit: "bits" or "nats".
 
+    Returns:
+        1 for "nats", 1 / ln 2 = 1.44... for "bits".
+
     Raises:
         ValueError: For another unit.
     """

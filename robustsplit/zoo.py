@@ -1,8 +1,8 @@
 """Networks: a small one for the demo, and AlexNet, VGG16 and ResNet through torchvision.
 
-All take images in [0, 1]. With `small_images`, the torchvision networks get the stems in use for
-32 x 32
-images: as published they would shrink such an image to nothing before the first block.
+All take images in [0, 1]. With `small_images`, the torchvision networks get the first layers that
+are usual for 32 x 32 images: the published ones would shrink such an image to nothing before the
+first block.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ def small_cnn(
 
     Returns:
         The network; its weight layers are named conv1 to conv5, fc1 and fc2.
+
+    Raises:
+        ValueError: For images smaller than 4 x 4.
     """
     if image_size < 4:
         raise ValueError(f"`image_size` must be at least 4, got {image_size}.")
@@ -63,7 +66,16 @@ def small_cnn(
 
 
 def alexnet(classes: int = 10, *, small_images: bool = False, seed: int = 0) -> nn.Module:
-    """Return torchvision's AlexNet; for 32 x 32 images with a 3 x 3 stem and smaller poolings."""
+    """Return torchvision's AlexNet with random weights.
+
+    Args:
+        classes: Number of logits.
+        small_images: For 32 x 32 images: a 3 x 3 first convolution and smaller poolings.
+        seed: Seed of the initial weights.
+
+    Returns:
+        The network.
+    """
     model = _torchvision("alexnet", classes, seed)
     if small_images:
         with torch.random.fork_rng(devices=[]):
@@ -78,7 +90,18 @@ def alexnet(classes: int = 10, *, small_images: bool = False, seed: int = 0) -> 
 def vgg16(
     classes: int = 10, *, small_images: bool = False, batch_norm: bool = True, seed: int = 0
 ) -> nn.Module:
-    """Return torchvision's VGG16; for 32 x 32 images it pools to 1 x 1, as the authors' code."""
+    """Return torchvision's VGG16 with random weights.
+
+    Args:
+        classes: Number of logits.
+        small_images: For 32 x 32 images: pooling to 1 x 1 before the classifier, as in the
+            authors' code.
+        batch_norm: Batch normalisation after each convolution.
+        seed: Seed of the initial weights.
+
+    Returns:
+        The network.
+    """
     model = _torchvision("vgg16_bn" if batch_norm else "vgg16", classes, seed)
     if small_images:
         model.avgpool = nn.AdaptiveAvgPool2d((1, 1))
@@ -89,12 +112,30 @@ def vgg16(
 
 
 def resnet18(classes: int = 10, *, small_images: bool = False, seed: int = 0) -> nn.Module:
-    """Return torchvision's ResNet-18; for 32 x 32 images with a 3 x 3 stem, no first pooling."""
+    """Return torchvision's ResNet-18 with random weights.
+
+    Args:
+        classes: Number of logits.
+        small_images: For 32 x 32 images: a 3 x 3 first convolution and no pooling after it.
+        seed: Seed of the initial weights.
+
+    Returns:
+        The network.
+    """
     return _small_stem(_torchvision("resnet18", classes, seed), small_images, seed)
 
 
 def resnet50(classes: int = 10, *, small_images: bool = False, seed: int = 0) -> nn.Module:
-    """Return torchvision's ResNet-50; for 32 x 32 images with a 3 x 3 stem, no first pooling."""
+    """Return torchvision's ResNet-50 with random weights.
+
+    Args:
+        classes: Number of logits.
+        small_images: For 32 x 32 images: a 3 x 3 first convolution and no pooling after it.
+        seed: Seed of the initial weights.
+
+    Returns:
+        The network.
+    """
     return _small_stem(_torchvision("resnet50", classes, seed), small_images, seed)
 
 
@@ -109,7 +150,17 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """Return the network called `name`, with the options of its function.
+    """Return a network by its name.
+
+    Args:
+        name: "small_cnn", "alexnet", "vgg16", "resnet18" or "resnet50".
+        **options: Arguments of the function of that name.
+
+    Returns:
+        The network.
+
+    Raises:
+        ValueError: For another name, with the nearest.
 
     Example:
         >>> from robustsplit.zoo import build
@@ -145,7 +196,14 @@ class NormalizedModel(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, inputs: Tensor) -> Any:
-        """Normalise `inputs`, with shape (n, channels, height, width), and apply the network."""
+        """Normalise the inputs and apply the network.
+
+        Args:
+            inputs: Images in [0, 1], with shape (n, channels, height, width).
+
+        Returns:
+            What the network returns.
+        """
         return self.model((inputs - self.mean) / self.std)
 
 

@@ -191,7 +191,16 @@ def learn_rho(
 
 
 def converged(acc: AccuracyRecord, acc_star: AccuracyRecord, tolerance: float) -> bool:
-    """Whether Acc* - Acc <= k, one-sided; 1e-9 for the rounding of percentages."""
+    """Return whether Acc* - Acc <= k: one-sided, so a more accurate network has converged.
+
+    Args:
+        acc: Acc, the accuracy of the network that is trained.
+        acc_star: Acc*, the accuracy of the robust network.
+        tolerance: k, in percentage points; 1e-9 is added for the rounding of percentages.
+
+    Returns:
+        Whether training may stop.
+    """
     return acc_star.percent - acc.percent <= tolerance + 1e-9
 
 

@@ -50,6 +50,10 @@ def large_enough(
         estimator: Says how many samples it needs in each class.
         small_classes: "error", or "drop" the classes that are too small.
 
+    Returns:
+        The data that is left, and the note: a list of one sentence, or empty if nothing was
+        dropped.
+
     Raises:
         ValueError: For classes that are too small, when they are not dropped or are all there is.
     """

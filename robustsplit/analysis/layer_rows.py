@@ -61,7 +61,7 @@ class LayerRows:
     def capture(
         cls, model: nn.Module, data: ImageData, layers: Any, measurement: Measurement, *, seed: int
     ) -> LayerRows:
-        """Run the model once on all inputs, after a probe of two that finds its layers.
+        """Run the model once on all inputs, after a trial pass on two that finds its layers.
 
         Args:
             model: Left as found.
@@ -69,6 +69,9 @@ class LayerRows:
             layers: As for `robustsplit.network.weight_layers`.
             measurement: `point`, `reduce`, `memory` and `batch_size` decide.
             seed: Of the projection that replaces activations above `memory`.
+
+        Returns:
+            The activations of the layers.
 
         Raises:
             ValueError: For unknown layers, and for fewer than two.
@@ -105,7 +108,14 @@ class LayerRows:
         return cls(probe.pairs, offsets, widths, raw, labels, reduce, sketched, notes)
 
     def reduced(self, name: str, reduction: Reduction | None) -> Array:
-        """Return a layer minus its class means, reduced; zero where nothing varies.
+        """Return a layer minus its class means, reduced; computed once for each reduction.
+
+        Args:
+            name: The layer.
+            reduction: How to reduce its width; None keeps it.
+
+        Returns:
+            float64, with shape (n, d); 0 where nothing varies within the classes.
 
         Raises:
             ValueError: For activations that are not finite.

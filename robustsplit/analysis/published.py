@@ -19,7 +19,14 @@ SAMPLES = 20
 
 
 def published_call(data: ImageData) -> tuple[MutualInformationEstimator | None, list[str]]:
-    """Return the estimator of the published code, or None and why it cannot be used on `data`."""
+    """Return the estimator of the published code, or None and the reason why `data` is too small.
+
+    Args:
+        data: The inputs that will be measured.
+
+    Returns:
+        The estimator and no sentence, or None and one sentence.
+    """
     smallest = min(count for count in data.counts.values() if count)
     if smallest >= SAMPLES:
         return EDGE.semirobust(), []
@@ -47,6 +54,10 @@ def on_pair(
         child: Likewise.
         labels: With shape (n,).
         seed: Of the shuffles.
+
+    Returns:
+        The estimate, and the mean of the estimates on the shuffled pairs; averaged over the labels
+        by their share of the inputs.
     """
     rng = np.random.default_rng(seed)
     values = np.zeros(1 + SHUFFLES)

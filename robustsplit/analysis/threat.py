@@ -50,7 +50,14 @@ class Threat:
     stored: DataSplits | None = None
 
     def against(self, robust: nn.Module) -> Threat:
-        """Return the threat with its stored examples, made on the robust network, if static."""
+        """Return the threat as it is used against the robust network.
+
+        Args:
+            robust: The network on which the "static" protocol makes its examples, once.
+
+        Returns:
+            This threat for the "adaptive" protocol, else one with the stored examples.
+        """
         if self.protocol == "adaptive":
             return self
 
@@ -93,6 +100,9 @@ class Threat:
             t: The trial, for the derived seeds.
             epoch: Likewise.
             what: The work's name in the derived seeds; by default the run's stage and the part.
+
+        Returns:
+            The accuracy; its `attack` says "stored examples" for the static protocol.
         """
         if self.stored is not None:
             return replace(accuracy(model, getattr(self.stored, part)), attack=self.label)
@@ -102,10 +112,19 @@ class Threat:
     def baseline(
         self, regular: nn.Module, work: nn.Module, cut: Split
     ) -> dict[str, dict[str, AccuracyRecord]]:
-        """Return Acc*, Acc_sr and the regular network's accuracies.
+        """Measure the accuracies that stand around the trials, such as Acc* and Acc_sr.
 
-        `work` enters as the robust network, and leaves as the semirobust one. The attacks' random
-        starts are the same for every network and every cut, so that Acc* is.
+        The attacks' random starts are the same for every network and every cut, so Acc* is the
+        same for every cut too.
+
+        Args:
+            regular: (f_a, f_b); left as found.
+            work: The robust network (f_a*, f_b*); it leaves as the semirobust one, (f_a*, f_b).
+            cut: The split of `work`.
+
+        Returns:
+            Accuracies by kind, then by network: "validation" (of "robust", under the attack), and
+            on the test split "attacked" and "clean" (of "regular", "robust" and "semirobust").
         """
         attacked, clean = {}, {}
         acc_star = self.accuracy(work, "validation", what="algorithm1/validation")
@@ -124,9 +143,20 @@ class Threat:
         t: int,
         progress: Callable[[dict[str, Any]], None],
     ) -> tuple[AccuracyRecord, AccuracyRecord, Profile]:
-        """Return attacked and clean test accuracy, and the connectivity of f_b's pairs.
+        """Measure a trained network on the test split: two accuracies, and f_b's connectivity.
 
-        The attacked inputs are one and the same for accuracy and connectivity.
+        The same attacked inputs serve the accuracy and, with ``inputs="adversarial"``, the
+        connectivity.
+
+        Args:
+            work: (f_a*, f~_b); left as found.
+            cut: The split of `work`.
+            t: The trial, from 0, for the derived seeds.
+            progress: Called after each measured pair.
+
+        Returns:
+            Accuracy under the attack, accuracy on clean inputs, and the profile of the pairs from
+            (f_a's last layer, f_b's first) to (last hidden layer, logits).
         """
         if self.stored is not None:
             attacked = self.stored.test

@@ -51,7 +51,14 @@ class TrialStore:
         }
 
     def save_baseline(self, found: Accuracies) -> Accuracies:
-        """Keep the accuracies around the trials, and return them."""
+        """Keep the accuracies around the trials, and return them.
+
+        Args:
+            found: Accuracies by kind, then by network.
+
+        Returns:
+            `found`.
+        """
         table = {k: {n: asdict(entry) for n, entry in row.items()} for k, row in found.items()}
         self._save("baseline", {}, accuracies=table)
         return found
@@ -62,7 +69,12 @@ class TrialStore:
         return None if saved is None else Trial.from_dict(saved["record"]["trial"])
 
     def save_trial(self, trial: Trial, best: Mapping[str, Tensor]) -> None:
-        """Keep a finished trial with the f_b that was measured."""
+        """Keep a finished trial with the f_b that was measured.
+
+        Args:
+            trial: The trial.
+            best: f_b's parameters and buffers, by name.
+        """
         self._save(f"trial{trial.index}/result", best, trial=asdict(trial))
 
     def resume(
@@ -72,6 +84,11 @@ class TrialStore:
 
         The best weights may be one epoch ahead, when the run was killed between the two saves;
         that epoch is then done again, with the same outcome.
+
+        Args:
+            t: The trial, from 0.
+            cut: The split whose f_b is set.
+            optimizer: The optimizer of f_b; its state is set.
 
         Returns:
             The f_b of the best epoch so far, and the epochs' records; both empty at the start.
@@ -85,7 +102,16 @@ class TrialStore:
         return best["tensors"], [EpochRecord.from_dict(r) for r in state["record"]["epochs"]]
 
     def save_best(self, t: int, epoch: int, cut: Split) -> Mapping[str, Tensor]:
-        """Keep f_b as it is now as the best so far, and return a copy of it."""
+        """Keep f_b as it is now as the best so far, and return a copy of it.
+
+        Args:
+            t: The trial, from 0.
+            epoch: The epoch, from 1.
+            cut: The split that holds f_b.
+
+        Returns:
+            Copies of f_b's parameters and buffers, by name.
+        """
         best = cut.f_b_state()
         self._save(f"trial{t}/best", best, epoch=epoch)
         return best
@@ -93,7 +119,14 @@ class TrialStore:
     def save_epochs(
         self, t: int, epochs: Sequence[EpochRecord], cut: Split, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Keep what the next epoch starts from."""
+        """Keep what the next epoch starts from.
+
+        Args:
+            t: The trial, from 0.
+            epochs: The records of all finished epochs.
+            cut: The split that holds f_b.
+            optimizer: The optimizer of f_b.
+        """
         tensors = {f"f_b.{name}": value for name, value in cut.f_b_state().items()}
         packed = pack_optimizer(optimizer)
         self._save(
@@ -127,7 +160,19 @@ def run_settings(
     recipe: Recipe,
     tolerance: float,
 ) -> dict[str, Any]:
-    """Return what the results of a run depend on, ready for JSON."""
+    """Return what the results of a run depend on.
+
+    Args:
+        threat: The attack, the data's role and the measurement.
+        regular: (f_a, f_b); a hash of its weights enters.
+        robust: (f_a*, f_b*); likewise.
+        cut: Name of the module at which f_b begins.
+        recipe: Training of f_b.
+        tolerance: k, in percentage points.
+
+    Returns:
+        Plain values, ready for JSON.
+    """
     return {
         "cut": cut,
         "attack": threat.attack.describe(),
