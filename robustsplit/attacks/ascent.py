@@ -31,7 +31,14 @@ class Ball:
         self.center, self.eps, self.norm, self.bounds = center, eps, norm, bounds
 
     def random_point(self, generator: torch.Generator) -> Tensor:
-        """Return a point of the ball: uniform in it, then clipped to the bounds."""
+        """Return a random point of the ball for each input.
+
+        Args:
+            generator: Where the randomness comes from.
+
+        Returns:
+            Points that are uniform in the ball, then clipped to the bounds; shape of the centre.
+        """
         x0 = self.center
         if self.norm == "linf":
             noise = torch.empty_like(x0).uniform_(-self.eps, self.eps, generator=generator)
@@ -46,7 +53,17 @@ class Ball:
         return noise.add_(x0).clamp_(*self.bounds)
 
     def step_(self, x: Tensor, gradient: Tensor, size: float) -> Tensor:
-        """Move `x` by `size` along `gradient`, back into the ball, in place."""
+        """Move `x` in place by one step, then back into the ball and the bounds.
+
+        Args:
+            x: The current points, shape (n, ...); overwritten.
+            gradient: The direction of the step, same shape: its sign is used for "linf", its unit
+                vector for "l2".
+            size: Length of the step, in units of the inputs.
+
+        Returns:
+            `x`.
+        """
         if self.norm == "linf":
             x.add_(gradient.sign(), alpha=size).sub_(self.center).clamp_(-self.eps, self.eps)
         else:
@@ -77,6 +94,12 @@ def ascend(
         step_size: Step length, in units of the inputs.
         steps: How many steps; the last iterate is returned.
         loss: What to ascend, summed over the batch.
+
+    Returns:
+        The last iterate, a new tensor like `start`.
+
+    Raises:
+        ValueError: When the gradient with respect to the inputs is not finite, or there is none.
     """
     x = start.detach().clone()
     for step in range(steps):
@@ -93,7 +116,20 @@ def ascend(
 
 
 def input_gradient(model: nn.Module, x: Tensor, labels: Tensor, loss: Loss) -> Tensor:
-    """Return the gradient with respect to the inputs; parameters get none."""
+    """Return the gradient of the loss with respect to the inputs; parameters get none.
+
+    Args:
+        model: A classifier that returns logits, shape (n, K).
+        x: The inputs, shape (n, ...); marked as requiring a gradient.
+        labels: Right classes, shape (n,).
+        loss: A function of logits and labels, summed over the batch.
+
+    Returns:
+        The gradient, with the shape of `x`.
+
+    Raises:
+        ValueError: When autograd finds no path from the inputs to the logits.
+    """
     x.requires_grad_()
     value = loss(model(x), labels)
     if not value.requires_grad:
@@ -107,5 +143,13 @@ def input_gradient(model: nn.Module, x: Tensor, labels: Tensor, loss: Loss) -> T
 
 
 def per_input(values: Tensor, like: Tensor) -> Tensor:
-    """Return `values`, shape (n,), with as many trailing axes of length 1 as `like` needs."""
+    """Return one value per input in a shape that broadcasts over the inputs.
+
+    Args:
+        values: Shape (n,).
+        like: A tensor with the number of axes that is needed, shape (n, ...).
+
+    Returns:
+        A view of `values` with trailing axes of length 1.
+    """
     return values.reshape(-1, *[1] * (like.ndim - 1))

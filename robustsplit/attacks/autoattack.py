@@ -113,7 +113,14 @@ class AutoAttack(Attack):
         return f"{title} ({NORM_NAMES[self.norm]}, eps {in_255ths(self.eps)})"
 
     def plan(self, n_classes: int, shape: tuple[int, ...] | None = None) -> Plan:
-        """Return what runs for `n_classes` classes and inputs of `shape` (without the batch).
+        """Return what runs for a number of classes and a shape of the inputs.
+
+        Args:
+            n_classes: K, the number of logits.
+            shape: Shape of one input, without the batch; None takes it to be large enough.
+
+        Returns:
+            The plan; its `reason` says why it is not the standard attack.
 
         Example:
             >>> AutoAttack().plan(10).title, AutoAttack().plan(3).title

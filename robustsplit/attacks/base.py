@@ -229,6 +229,13 @@ def as_attack(
         norm: For a function: the norm of that radius.
         bounds: For a function and None: the values inputs may have.
 
+    Returns:
+        `thing` itself, a `CallableAttack` around the function, or `Clean`.
+
+    Raises:
+        TypeError: For a class, a module, or anything that cannot be called.
+        ValueError: For an `eps`, `norm` or `bounds` that cannot be.
+
     Example:
         >>> as_attack(lambda model, x, y: (x + 0.01).clamp(0, 1), eps=8 / 255).label
         '<lambda> (Linf, eps 8/255)'

@@ -61,6 +61,13 @@ def masking_flags(
         labels: Their classes, shape (n,).
         eps: Radius of the Linf ball for the second check.
         seed: Of the random starts.
+
+    Returns:
+        The three checks, in this order.
+
+    Raises:
+        TypeError: As for `Attack.perturb`.
+        ValueError: As for `Attack.perturb`, and for a model that is not differentiable.
     """
     module = unwrap(model)
     logits = LogitModel(module, (int(labels.min()), int(labels.max())))

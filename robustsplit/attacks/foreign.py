@@ -21,6 +21,12 @@ def from_foolbox(
         eps: Radius, in units of the inputs.
         norm: The norm foolbox's attack measures it in.
         bounds: Least and largest value of an input.
+
+    Returns:
+        The attack; `perturb` imports foolbox.
+
+    Raises:
+        ValueError: For an `eps`, `norm` or `bounds` that cannot be.
     """
 
     def run(model: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:

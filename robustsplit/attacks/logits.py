@@ -46,7 +46,20 @@ class LogitModel(nn.Module):
         self.plain: bool | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits of `inputs`, with shape (n, K)."""
+        """Return the logits of a batch; the first batch is checked.
+
+        Args:
+            inputs: Shape (n, ...).
+
+        Returns:
+            The logits, with shape (n, K), K >= 2.
+
+        Raises:
+            TypeError: When the model's output holds no tensor of logits, or the inputs' dtype is
+                not the model's.
+            ValueError: For logits of another shape, labels outside them, NaN or infinity, and
+                inputs that the model does not take.
+        """
         if self.n_classes is None:
             return self._first(inputs)
         return _two_dimensional(self.module(inputs.clone()))
@@ -98,7 +111,15 @@ class SelectOutput(nn.Module):
         self.key = key
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the chosen entry, or the output if it is a tensor."""
+        """Return the chosen entry of the module's output, or the output if it is a tensor.
+
+        Args:
+            *args: Passed on to the module.
+            **kwargs: Likewise.
+
+        Returns:
+            ``module(*args, **kwargs)[key]``.
+        """
         output = self.module(*args, **kwargs)
         return output if isinstance(output, Tensor) else output[self.key]
 

@@ -32,38 +32,97 @@ TINY = 1e-12
 
 
 def get_loss(name: LossName) -> Loss:
-    """Return the loss called `name`: a function of logits (n, K) and labels (n,)."""
+    """Return a loss by its name.
+
+    Args:
+        name: "ce", "margin" or "dlr".
+
+    Returns:
+        A function of logits (n, K) and labels (n,).
+
+    Raises:
+        ValueError: For another name, with the nearest.
+    """
     if name not in LOSSES:
         raise ValueError(unknown("loss", name, LOSSES))
     return LOSSES[name]
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy in nats, summed over the batch."""
+    """Return the cross-entropy, summed over the batch.
+
+    Args:
+        logits: Shape (n, K).
+        labels: Right classes, shape (n,).
+
+    Returns:
+        A scalar, in nats.
+    """
     return F.cross_entropy(logits, labels, reduction="sum")
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the largest wrong logit minus the right one, summed over the batch."""
+    """Return the largest wrong logit minus the right one, summed over the batch.
+
+    Args:
+        logits: Shape (n, K).
+        labels: Right classes, shape (n,).
+
+    Returns:
+        A scalar.
+    """
     return margins(logits, labels).sum()
 
 
 def margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the largest wrong logit minus the right one per input, with shape (n,)."""
+    """Return the largest wrong logit minus the right one, for each input.
+
+    Args:
+        logits: Shape (n, K).
+        labels: Right classes, shape (n,).
+
+    Returns:
+        Shape (n,); positive exactly where the input is misclassified.
+    """
     column = labels.unsqueeze(1)
     right = logits.gather(1, column).squeeze(1)
     return logits.scatter(1, column, -torch.inf).amax(dim=1) - right
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the difference-of-logits ratio, summed over the batch; K >= 3."""
+    """Return the difference-of-logits ratio, summed over the batch (Croce and Hein 2020, eq. (6)).
+
+    Args:
+        logits: Shape (n, K), K >= 3.
+        labels: Right classes, shape (n,).
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: For fewer than 3 classes.
+    """
     _require_classes(logits, 3, "dlr")
     ordered = logits.sort(dim=1).values
     return (margins(logits, labels) / (ordered[:, -1] - ordered[:, -3] + TINY)).sum()
 
 
 def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """Return the ratio that grows as the logit of `targets` overtakes the right one; K >= 4."""
+    """Return the targeted difference-of-logits ratio, summed over the batch (eq. (7)).
+
+    It grows as the logit of the target overtakes the right one.
+
+    Args:
+        logits: Shape (n, K), K >= 4.
+        labels: Right classes, shape (n,).
+        targets: Classes that the inputs shall be taken for, shape (n,).
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: For fewer than 4 classes.
+    """
     _require_classes(logits, 4, "targeted dlr")
     ordered = logits.sort(dim=1).values
     gain = logits.gather(1, targets.unsqueeze(1)) - logits.gather(1, labels.unsqueeze(1))

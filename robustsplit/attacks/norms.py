@@ -32,7 +32,17 @@ class PerturbationNorms:
 
 
 def perturbation_norms(inputs: Tensor, perturbed: Tensor) -> PerturbationNorms:
-    """Return how far `perturbed` lies from `inputs`, both with shape (n, ...), per input.
+    """Return how far each input was moved.
+
+    Args:
+        inputs: Clean inputs, shape (n, ...).
+        perturbed: Perturbed inputs, same shape.
+
+    Returns:
+        The distances, one per input, in units of the inputs.
+
+    Raises:
+        ValueError: For different shapes.
 
     Example:
         >>> perturbation_norms(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])).l2

@@ -38,6 +38,9 @@ def paper_attack(name: str, eps: float = 8 / 255) -> Attack:
         name: "clean", "fgsm", "ifgsm", "pgd", "cw" or "autoattack".
         eps: Linf radius for inputs in [0, 1].
 
+    Returns:
+        The attack.
+
     Raises:
         ValueError: For an unknown name (with the nearest), or an impossible eps.
 
@@ -74,6 +77,9 @@ def attack_from_config(config: Mapping[str, Any]) -> Attack:
     Args:
         config: ``name`` and any of the attack's settings. For ``paper = true``, the paper's
             settings for ``name`` and ``eps``. Numbers may be written as fractions ("8/255").
+
+    Returns:
+        The attack.
 
     Raises:
         ValueError: For unknown names and keys (with the nearest), or impossible values.

@@ -35,6 +35,9 @@ def accuracy(
         attack: Run against this very network (adaptive); None scores the inputs as they are.
         batch_size: Images at a time.
         seed: Of the attack's random starts, which also depend on the batch.
+
+    Returns:
+        The counts, over all inputs and for each class that has any.
     """
     data, attack = as_image_data(data), as_attack(attack)
     device, _ = place(model)
@@ -58,7 +61,18 @@ def accuracy(
 def perturbed(
     model: nn.Module, data: Any, attack: Any, *, batch_size: int = 256, seed: int = 0
 ) -> ImageData:
-    """Return the data with every input replaced by the attack's answer for `model`."""
+    """Return the data with every input replaced by the attack's answer for `model`.
+
+    Args:
+        model: The network; left as found.
+        data: `ImageData`, a pair (inputs, labels), a Dataset or a DataLoader.
+        attack: As for `robustsplit.attacks.as_attack`.
+        batch_size: Images at a time.
+        seed: Of the attack's random starts, which also depend on the batch.
+
+    Returns:
+        float32 inputs on the CPU, clipped to [0, 1], with the labels of `data`.
+    """
     data, attack = as_image_data(data), as_attack(attack)
     with eval_mode(model):
         pairs = list(_attacked(model, data, attack, batch_size, seed))
@@ -87,10 +101,19 @@ def check_logits(model: nn.Module, *parts: ImageData) -> None:
 
 
 def derive_seed(seed: int, stage: str, trial: int = 0, epoch: int = 0, batch: int = 0) -> int:
-    """Return the seed of one piece of work: 63 bits of NumPy's SeedSequence of all five.
+    """Return the seed of one piece of work: 63 bits of NumPy's SeedSequence of all five arguments.
 
     Different pieces get unrelated streams, and each can be redone without the ones before it.
-    `stage` enters by its CRC-32.
+
+    Args:
+        seed: The seed of the whole study.
+        stage: Name of the work; its CRC-32 enters.
+        trial: The trial.
+        epoch: The epoch.
+        batch: The batch.
+
+    Returns:
+        A whole number from 0 to 2^63 - 1.
     """
     entropy = [seed, zlib.crc32(stage.encode()), trial, epoch, batch]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -104,7 +127,15 @@ def place(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 
 @contextmanager
 def torch_seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generators, which dropout uses, and restore them afterwards."""
+    """Seed torch's global generators, which dropout uses, and restore them afterwards.
+
+    Args:
+        seed: The seed inside the block.
+        device: The device whose generator is restored besides the CPU's.
+
+    Yields:
+        Nothing; the generators are seeded inside the block.
+    """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -161,6 +161,12 @@ def train_epoch(
         seed: See `derive_seed`.
         stage: See `derive_seed`.
         trial: See `derive_seed`.
+
+    Returns:
+        The mean cross-entropy over the training inputs, in nats.
+
+    Raises:
+        DivergedError: When the loss or a trained parameter becomes NaN or infinite.
     """
     device, dtype = place(model)
     steps = -(-len(train) // recipe.batch_size)
@@ -195,6 +201,16 @@ def build_optimizer(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch
 
     Leaving frozen parameters out is what keeps them: momentum and weight decay move a parameter
     even when its gradient is zero.
+
+    Args:
+        parameters: What it may change.
+        recipe: Kind of the optimizer, learning rate, momentum and weight decay.
+
+    Returns:
+        The optimizer.
+
+    Raises:
+        ValueError: For no parameters at all.
     """
     chosen = list(parameters)
     if not chosen:

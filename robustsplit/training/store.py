@@ -19,7 +19,13 @@ class StoreLike(Protocol):
         """Return ``{"tensors": ..., "record": ...}`` of `key`, or None when it was never saved."""
 
     def save(self, key: str, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-        """Keep tensors and a JSON-ready record under `key`, all or nothing, replacing what was."""
+        """Keep what was computed, all or nothing; replaces what was there.
+
+        Args:
+            key: The name to find it under.
+            tensors: Tensors by name.
+            record: Plain values, ready for JSON.
+        """
 
 
 class MemoryStore:
@@ -41,7 +47,13 @@ class MemoryStore:
         return {"tensors": copies, "record": json.loads(record)}
 
     def save(self, key: str, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-        """Keep copies; the record goes through JSON, as it would on disk."""
+        """Keep copies; the record goes through JSON, as it would on disk.
+
+        Args:
+            key: The name to find them under.
+            tensors: Tensors by name.
+            record: Plain values, ready for JSON.
+        """
         copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
         self.kept[key] = (copies, json.dumps(record))
 
@@ -57,7 +69,12 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Set the optimizer's state from `pack_optimizer`'s tensors; other names are left alone."""
+    """Set the optimizer's state from the tensors that `pack_optimizer` made.
+
+    Args:
+        optimizer: Over the same parameters as the one that was packed.
+        tensors: Tensors by name; names without the prefix "optimizer." are left alone.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in _named(tensors, "optimizer."):
         index, _, name = key.partition(".")
