@@ -263,7 +263,14 @@ def report(folder: Folder) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; errors become one message and exit code 2."""
+    """Run the command line; an error becomes one message and exit code 2.
+
+    Args:
+        arguments: The words after the program's name; None takes them from `sys.argv`.
+
+    Raises:
+        SystemExit: Always, with the exit code: 0, 2 for an error, 130 when interrupted.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]

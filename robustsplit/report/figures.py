@@ -89,7 +89,15 @@ class RhoDepthDisplay:
 
     @classmethod
     def from_profile(cls, profile: Profile, *, label: str = "network") -> RhoDepthDisplay:
-        """Show one network's profile; the band is the half-sampling interval."""
+        """Show one network's profile; the band is the half-sampling interval.
+
+        Args:
+            profile: The profile.
+            label: What the legend calls it.
+
+        Returns:
+            The display, in nats.
+        """
         low, high = np.array([pair.interval for pair in profile.pairs], dtype=float).T
         values = {name: _column([profile.pairs], name) for name in ("rho", *COMPARED)}
         return cls(
@@ -103,10 +111,17 @@ class RhoDepthDisplay:
 
     @classmethod
     def from_result(cls, result: RhoResult, *, label: str = "") -> RhoDepthDisplay:
-        """Show Algorithm 1's rho for one cut: a line in the paper's reading, a band for spread.
+        """Show Algorithm 1's rho for one cut: a line for its value, a band for its spread.
 
         The line is the least value over the converged trials, the band the range of all trials.
         Without a converged trial the line is the mean over all trials, and the label says so.
+
+        Args:
+            result: What Algorithm 1 measured.
+            label: What the legend calls it; the cut's name by default.
+
+        Returns:
+            The display, in nats.
         """
         trials = [trial.profile.pairs for trial in result.trials]
         values = np.array([[pair.rho for pair in pairs] for pairs in trials])
@@ -125,7 +140,15 @@ class RhoDepthDisplay:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, label: str = "rho") -> RhoDepthDisplay:
-        """Show the rows of one cut or network of `rho.csv`, as `read_rho_csv` returns them."""
+        """Show one cut or network of `rho.csv`.
+
+        Args:
+            frame: Its rows, as `robustsplit.report.rho_csv.read_rho_csv` returns them.
+            label: What the legend calls it.
+
+        Returns:
+            The display, in nats.
+        """
         rows = frame[frame["label"] == "all"]
         groups = [group for _, group in rows.groupby(["parent", "child"], sort=False)]
 
@@ -171,6 +194,9 @@ class RhoDepthDisplay:
 
         Returns:
             This display, with `ax_`, `figure_` and `line_` set.
+
+        Raises:
+            ValueError: For another quantity, unit or axis.
         """
         for name, value, known in (
             ("quantity", quantity, ("rho", "released")),
@@ -239,7 +265,17 @@ class RhoDepthDisplay:
         return self
 
     def describe(self, unit: Unit = "bits") -> str:
-        """Say in words what the figure shows, for readers who cannot see it."""
+        """Describe in words what the figure shows, for readers who cannot see it.
+
+        Args:
+            unit: "bits" or "nats".
+
+        Returns:
+            One sentence: each layer pair with its rho and its null.
+
+        Raises:
+            ValueError: For another unit.
+        """
         scale = per_nat(unit)
         parts = [
             f"{child} {value * scale:.2f} (null {null * scale:.2f})"
@@ -337,7 +373,16 @@ def draw_accuracies(results: Sequence[RhoResult]) -> Figure:
 
 
 def render(figure: Figure, kind: str, dpi: int = 150) -> bytes:
-    """Return a figure as bytes of a "png", "svg" or "pdf": the same bytes for the same figure."""
+    """Return a figure as the content of a file: the same bytes for the same figure.
+
+    Args:
+        figure: The figure.
+        kind: "png", "svg" or "pdf".
+        dpi: Resolution of a "png", in dots per inch.
+
+    Returns:
+        The content of the file.
+    """
     import matplotlib as mpl
 
     buffer = BytesIO()

@@ -64,7 +64,17 @@ def write_figures(
     formats: Sequence[str] = ("png", "svg"),
     x: Literal["depth", "from_output"] = "depth",
 ) -> list[Picture]:
-    """Draw the figures into `folder`, and return them for the report."""
+    """Draw the figures, write them, and return them for the report.
+
+    Args:
+        findings: What was found.
+        folder: Where to write.
+        formats: "png", "svg" or "pdf"; a file for each.
+        x: Direction of the depth axis.
+
+    Returns:
+        The figures as SVG, with captions and texts for readers who cannot see them.
+    """
     displays = displays_of(findings)
     title = f"{findings.data}, attack: {findings.attack}"
     if findings.toy:

@@ -73,9 +73,15 @@ class Findings:
     def load(cls, path: Path) -> Findings:
         """Read `assessment.json`.
 
+        Args:
+            path: The file.
+
+        Returns:
+            The findings.
+
         Raises:
             FileNotFoundError: When there is none, with what to do.
-            ValueError: When it is of another kind.
+            ValueError: When it was written by another version, or is no such file.
         """
         path = Path(path)
         if not path.is_file():

@@ -39,6 +39,9 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
     Args:
         findings: What was found.
         pictures: Its figures.
+
+    Returns:
+        One HTML page that needs no other file.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -68,7 +71,7 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
 
 
 def cell(value: Any) -> str:
-    """Write a table's cell: two decimals, more for small p values, a dash for what is missing."""
+    """Return a table's cell: two decimals, three for small numbers, a dash for a missing one."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):

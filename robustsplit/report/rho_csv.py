@@ -86,7 +86,12 @@ def profiles_frame(profiles: Mapping[str, Profile]) -> pd.DataFrame:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as CSV, the same bytes for the same values, in full or not at all."""
+    """Write a frame as CSV, in full or not at all; the same values give the same bytes.
+
+    Args:
+        frame: Numbers, words and Booleans; NaN becomes an empty cell.
+        path: The file; an existing one is replaced.
+    """
     text = StringIO()
     table = frame.copy()
     for column in table.columns:
@@ -96,7 +101,13 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_rho_csv(path: Path) -> pd.DataFrame:
-    """Read `rho.csv` back; information is in nats.
+    """Read `rho.csv` back.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its rows; information is in nats.
 
     Raises:
         ValueError: When columns that it must have are missing.

@@ -17,7 +17,18 @@ __all__ = ["accuracy_table", "pair_table", "result_table", "summary_table"]
 
 
 def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
-    """Return one row per pair with everything its value must be compared to, in `unit`."""
+    """Return the pairs of layers as a table: each rho with all that it must be compared to.
+
+    Args:
+        pairs: The pairs, input side first.
+        unit: "bits" or "nats".
+
+    Returns:
+        One row per pair.
+
+    Raises:
+        ValueError: For another unit.
+    """
     scale = per_nat(unit)
     return pd.DataFrame(
         [
@@ -40,7 +51,18 @@ def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
 
 
 def result_table(result: RhoResult, unit: Unit) -> pd.DataFrame:
-    """Return one cut's pairs, with the range of rho over all trials."""
+    """Return one cut's pairs, with the range of rho over all trials.
+
+    Args:
+        result: What Algorithm 1 measured.
+        unit: "bits" or "nats".
+
+    Returns:
+        One row per pair, as `pair_table`.
+
+    Raises:
+        ValueError: For another unit.
+    """
     scale = per_nat(unit)
     table = pair_table(result.chosen(), unit)
     low, high = result.rho("min") * scale, result.rho("max") * scale

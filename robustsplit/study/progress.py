@@ -57,12 +57,23 @@ class Progress:
         self._move_to(self.ends[name] - self.costs[name])
 
     def step(self, name: str, cost: float, note: str = "") -> None:
-        """Add some of a stage's cost, never beyond the stage's end."""
+        """Add some of a stage's cost, never beyond the stage's end.
+
+        Args:
+            name: The stage.
+            cost: What was done, in the unit of the stages' costs.
+            note: Words behind the bar.
+        """
         self._move_to(min(self.ends[name], self.place + cost))
         self.bar.set_postfix_str(note)
 
     def reach(self, name: str, share: float) -> None:
-        """Move to a share (0 to 1) of a stage, if that is ahead."""
+        """Move to a place in a stage, if that is ahead.
+
+        Args:
+            name: The stage.
+            share: How much of it is done, from 0 to 1.
+        """
         self._move_to(self.ends[name] - (1 - share) * self.costs[name])
 
     def done(self, name: str) -> None:

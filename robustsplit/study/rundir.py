@@ -46,8 +46,15 @@ class RunDirectory:
     def create(cls, path: Path, config: Config) -> RunDirectory:
         """Begin a run in a new or empty folder.
 
-        A start that was refused before it computed anything, say for a wrong path, leaves the
+        A start that was refused before it computed anything, such as for a wrong path, leaves the
         folder free for the next.
+
+        Args:
+            path: The folder.
+            config: The study; with ``threads=0`` the number of cores is written in its place.
+
+        Returns:
+            The run directory.
 
         Raises:
             FileExistsError: When the folder holds anything already; the message says whether it is
@@ -66,7 +73,13 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """Return the run that lives in `path`.
+        """Return the run that lives in a folder.
+
+        Args:
+            path: The folder.
+
+        Returns:
+            The run directory.
 
         Raises:
             FileNotFoundError: When there is none.
