@@ -93,7 +93,7 @@ class TrainConfig(Recipe):
     epochs: int = setting(10, "passes over the training images", least=0)
 
     def recipe(self) -> Recipe:
-        """Return the section's training alone, without the keys of a longer section."""
+        """Return how to train, without the other keys of the section."""
         return Recipe(**{item.name: getattr(self, item.name) for item in fields(Recipe)})
 
 
@@ -185,6 +185,9 @@ class InformationConfig:
     def measurement(self) -> Measurement:
         """Return the settings as a value.
 
+        Returns:
+            The measurement.
+
         Raises:
             ValueError: For an estimator that there is not.
         """
@@ -250,6 +253,9 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         overrides: Settings that replace the file's, as ``"algorithm1.trials=5"``; values as in
             TOML, and plain words count as text.
 
+    Returns:
+        The study.
+
     Raises:
         ConfigError: For a file that is no TOML, an unknown key, a wrong type, a value out of
             range, or a name that cannot name a folder.
@@ -275,7 +281,20 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
 def parse(
     table: Mapping[str, Any], source: str = "configuration", overrides: Iterable[str] = ()
 ) -> Config:
-    """Check a nested table of settings and return the study; see `load`."""
+    """Check a nested table of settings, and return the study.
+
+    Args:
+        table: The settings, nested as the sections of the TOML file.
+        source: What error messages call the table, such as the name of its file.
+        overrides: Settings that replace the table's, as for `load`.
+
+    Returns:
+        The study.
+
+    Raises:
+        ConfigError: For an unknown key, a wrong type, a value out of range, or a name that cannot
+            name a folder.
+    """
     merged = json.loads(json.dumps(table, default=str))
     for override in overrides:
         _override(merged, override)
@@ -289,7 +308,15 @@ def parse(
 
 
 def differences(old: Config, new: Config) -> list[str]:
-    """Return one line per setting in which two studies differ, such as ``"seed: 0 -> 1"``."""
+    """Return in which settings two studies differ.
+
+    Args:
+        old: One study.
+        new: The other.
+
+    Returns:
+        One line per setting, such as ``"seed: 0 -> 1"``; empty for equal studies.
+    """
     return list(_compare(old.to_dict(), new.to_dict(), ""))
 
 

@@ -60,18 +60,37 @@ class Experiment:
 
     @classmethod
     def create(cls, config: Config, folder: str | Path) -> Experiment:
-        """Begin a study in a new folder; an existing run is refused, whatever it holds.
+        """Begin a study in a new folder; a folder that holds a run is refused.
+
+        Args:
+            config: The study.
+            folder: The run directory.
+
+        Returns:
+            The experiment; `run` does the work.
 
         Raises:
             ConfigError: For settings that cannot be used together.
-            FileExistsError: When the folder is taken.
+            FileExistsError: When the folder is not free.
+            BlockingIOError: When another process works in it.
         """
         check(config)
         return cls(RunDirectory.create(Path(folder), config))
 
     @classmethod
     def open(cls, folder: str | Path) -> Experiment:
-        """Return the study of an existing run directory, to finish it."""
+        """Return the study of an existing run directory, to finish it.
+
+        Args:
+            folder: The run directory.
+
+        Returns:
+            The experiment; `run` does what is left.
+
+        Raises:
+            FileNotFoundError: When there is no run directory.
+            ConfigError: When its configuration cannot be read.
+        """
         return cls(RunDirectory.open(Path(folder)))
 
     def run(self, *, progress: bool | None = None) -> Findings:
@@ -79,6 +98,17 @@ class Experiment:
 
         Args:
             progress: Whether to show the bar; None: on a terminal.
+
+        Returns:
+            The findings, as `assessment.json` holds them.
+
+        Raises:
+            ConfigError: For settings that cannot be used together.
+            ValueError: For data, a network or weights that cannot be used, or that changed since
+                the run began.
+            FileNotFoundError: When data or weights are missing.
+            BlockingIOError: When another process works in the folder.
+            DivergedError: When a training loss becomes NaN or infinite.
         """
         threads = self.directory.config.threads
         with (
@@ -91,7 +121,14 @@ class Experiment:
 
 
 def check(config: Config) -> None:
-    """Raise `ConfigError` for settings that are possible one by one and impossible together."""
+    """Refuse settings that are possible one by one and not together.
+
+    Args:
+        config: The study.
+
+    Raises:
+        ConfigError: With the key, and what to write instead.
+    """
     if not config.split.last and not config.split.at:
         raise ConfigError(
             "`split`: name at least one cut, such as last = [2] or at = ['fc1'] under [split]."
