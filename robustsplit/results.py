@@ -42,7 +42,7 @@ VIEWS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class AccuracyRecord:
-    """How many of `n` inputs were classified rightly, under which attack.
+    """How many of `n` inputs were classified correctly, and under which attack.
 
     Attributes:
         correct: How many.
@@ -89,7 +89,7 @@ class PairRecord:
         n_samples: How many inputs were used.
         rho: The label-weighted estimate, in nats.
         ceiling: The largest value the estimator could have returned, in nats.
-        null_mean: Mean over within-label permutations, in nats: what no dependence at all gives.
+        null_mean: Mean over within-label permutations, in nats: the value without any dependence.
         null_sd: Their standard deviation.
         p_value: (1 + permutations at least as large) / (1 + permutations).
         interval: Half-sampling interval of the expected estimate, in nats.
@@ -98,7 +98,7 @@ class PairRecord:
         verdict: The assessment in words.
         released: What the published code's estimator gives on the raw activations, in nats, or
             NaN.
-        released_null: The same with pairs shuffled within labels, or NaN.
+        released_null: The same with pairs permuted within labels, or NaN.
         parts: Per label, the estimate within it, in nats.
         reasons: Why the verdict is what it is, in sentences.
     """
@@ -137,7 +137,7 @@ class PairRecord:
 
     @property
     def excess(self) -> float:
-        """What exceeds independence: `rho` - `null_mean`, in nats."""
+        """How far rho is above its null: `rho` - `null_mean`, in nats."""
         return self.rho - self.null_mean
 
 

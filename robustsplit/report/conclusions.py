@@ -19,30 +19,47 @@ from robustsplit.units import per_nat
 
 __all__ = ["TOY", "can", "cannot", "question"]
 
+#: The paper that Algorithm 1 and the published values are from.
+PAPER = (
+    '"Does the Half Adversarial Robustness Represent the Whole? It Depends... A Theoretical '
+    'Perspective of Subnetwork Robustness"'
+)
+
 TOY = (
     "The digits are a toy: 8 x 8 scans, a network of a few thousand weights, about 50 test images "
-    "per class. They show how the method behaves, not how networks in use behave."
+    "per class. They show how the method behaves, not how networks in practice behave."
 )
+
+#: What a verdict means for the layer pairs that have it.
+MEANINGS = {
+    Verdict.USABLE: "the size of rho can be used",
+    Verdict.UNRELIABLE: (
+        "the layers depend on each other, but the size of rho is not reliable: only the existence "
+        "of the dependence is a result"
+    ),
+    Verdict.INDEPENDENT: "no dependence was found: permuted pairs give as much",
+}
 
 
 def question(findings: Findings) -> list[str]:
-    """Return what was asked, in plain words."""
+    """Return what the run asked, in plain words."""
     rho = (
-        "For each pair of neighbouring layers, rho says how strongly the later layer's output "
-        "depends on the earlier one's, among images of the same class (mutual information, in "
-        f"{findings.unit}). Beside every value stands the null, which is what the same method "
-        "returns after the pairs have been shuffled, when there is nothing to find, and the "
-        "ceiling, the most it could return with so many images."
+        "For each pair of consecutive layers, rho measures how strongly the output of the later "
+        "layer depends on the output of the earlier layer, among images of the same class. It is "
+        f"an estimate of mutual information, in {findings.unit}. Two numbers help to read it. The "
+        "null is what the same method returns after the pairs have been permuted (shuffled), so "
+        "that there is no dependence. The ceiling is the largest value that it can return with so "
+        "many images."
     )
     if not findings.results:
         return [rho]
     return [
-        "A network can be trained to withstand images that were altered on purpose to fool it "
-        "(an attack). Here only the first part of such a robust network is kept (f_a*, frozen). "
-        "The rest (f_b) is set back to a network that was trained without any attack, and then "
-        "trained again until the whole is nearly as robust as before: this is Algorithm 1 of the "
-        "paper. The question is how strongly the layers of the retrained part depend on one "
-        "another.",
+        "A network can be trained to be robust against an attack: against images that were "
+        "changed on purpose to fool it. Here only the first part of such a robust network is kept "
+        "and frozen (f_a*). The rest (f_b) gets the weights of a network that was trained without "
+        "an attack, and is then trained again until the whole network is nearly as robust as "
+        f"before. This is Algorithm 1 of the paper ({PAPER}). The question is how strongly the "
+        "layers of the retrained part depend on each other.",
         rho,
     ]
 
@@ -53,27 +70,26 @@ def can(findings: Findings) -> list[str]:
     scores = findings.scores
     if "regular" in scores and "robust" in scores:
         said.append(
-            f"Under the attack ({findings.attack}) the regular network gets "
-            f"{_percent(scores['regular']['attacked'])} of the test images right, the robust one "
-            f"{_percent(scores['robust']['attacked'])}. On unaltered images they get "
-            f"{scores['regular']['clean'].percent:.1f} % and "
+            f"Under the attack ({findings.attack}) the regular network classifies "
+            f"{_percent(scores['regular']['attacked'])} of the test images correctly, and the "
+            f"robust network {_percent(scores['robust']['attacked'])}. On images without an "
+            f"attack the accuracies are {scores['regular']['clean'].percent:.1f} % and "
             f"{scores['robust']['clean'].percent:.1f} %."
         )
     else:
         for name, kinds in scores.items():
             words = [f"{_percent(record)} ({inputs})" for inputs, record in kinds.items()]
-            said.append(f"The {name} network gets {' and '.join(words)} of the images right.")
+            said.append(
+                f"The {name} network classifies {' and '.join(words)} of the images correctly."
+            )
     said += [_retrained(result) for result in findings.results]
     pairs = findings.pairs
     counts = Counter(pair.verdict for pair in pairs)
-    usable, unreliable, independent = (
-        counts[verdict] for verdict in (Verdict.USABLE, Verdict.UNRELIABLE, Verdict.INDEPENDENT)
-    )
-    said.append(
-        f"Of {len(pairs)} layer pairs, {usable} have a rho whose size can be used, {unreliable} "
-        "certainly depend on each other although the size is not reliable, and "
-        f"{independent} cannot be told from independent ones."
-    )
+    said += [
+        f"In {counts[verdict]} of {len(pairs)} layer pairs {meaning}."
+        for verdict, meaning in MEANINGS.items()
+        if counts[verdict]
+    ]
     if len(findings.profiles) > 1:
         scale = per_nat(findings.unit)
         means = [
@@ -81,10 +97,11 @@ def can(findings: Findings) -> list[str]:
             for name, profile in findings.profiles.items()
         ]
         said.append(
-            f"For comparison, the mean of rho above its null over all layer pairs, in "
+            f"For comparison, the mean of rho minus its null over all layer pairs, in "
             f"{findings.unit}: {', '.join(means)}."
             + (
-                " Compare with the untrained one before reading a high rho as something learned."
+                " A rho is a sign of something learned only if it is larger than in the untrained "
+                "network."
                 if "untrained" in findings.profiles
                 else ""
             )
@@ -93,78 +110,84 @@ def can(findings: Findings) -> list[str]:
 
 
 def cannot(findings: Findings) -> list[str]:
-    """Return what a reader might conclude and must not, the most likely mistakes first."""
+    """Return the limits of the results, the most likely mistakes first."""
     said = [TOY] if findings.toy else []
     pairs = findings.pairs
     unreliable = [pair for pair in pairs if pair.verdict == Verdict.UNRELIABLE]
     independent = [pair for pair in pairs if pair.verdict == Verdict.INDEPENDENT]
     if unreliable:
         said.append(
-            f"How large rho is for {_names(unreliable)}. These layers depend on each other, but "
-            "other settings, fewer images or a second method would have given another number, so "
-            "neither its size nor its order among the layers is a finding."
+            f"The size of rho is not reliable for {_names(unreliable)}. These layers depend on "
+            "each other, but with other settings, with fewer images or with a second estimator "
+            "the number would be another one. Do not use its size, and do not rank the layers by "
+            "it."
         )
     if independent:
         said.append(
-            f"Anything from rho for {_names(independent)}: shuffled pairs give as much. It does "
-            "not show that these layers are independent, only that this method sees no dependence "
-            "with this many images."
+            f"Rho shows nothing for {_names(independent)}: permuted pairs give as much. This does "
+            "not show that these layers are independent. It only shows that this method finds no "
+            "dependence with so many images."
         )
     said += _published(pairs, findings.unit)
     said.append(
-        "That a larger rho makes a network more robust. Rho is neither necessary nor sufficient "
-        "for robustness: layers that carry nothing but the class have rho 0 and can be perfectly "
-        "robust, and layers can share much that an attack destroys."
+        "A larger rho does not mean a more robust network. Rho is neither necessary nor "
+        "sufficient for robustness: layers that carry only the class have rho 0 and can be "
+        "perfectly robust, and layers can share much information that an attack destroys."
     )
     said.append(
-        "That rho is a property of the network alone. Between continuous layers that compute one "
-        "another without noise the true value is infinite; any finite number depends on how many "
-        "images there are per class, on how wide layers were made narrow, and on the estimator. "
-        "Compare only values with the same settings and as many images per class."
+        "Rho is not a property of the network alone. If one continuous layer computes the next "
+        "without noise, the true value is infinite. Every finite number depends on the number of "
+        "images per class, on how the width of the layers was reduced, and on the estimator. "
+        "Compare only values with the same settings and the same number of images per class."
     )
     if findings.protocol == "static":
         said.append(
-            "That the accuracies are robust accuracies: the attacked images were made once and "
-            "reused (static). An attack on the retrained weights themselves may succeed far more."
+            "The accuracies are not robust accuracies: the attacked images were made once and "
+            "reused (static). An attack on the retrained weights themselves may succeed much more "
+            "often."
         )
     elif findings.attack != "clean":
         said.append(
-            f"That another attack would fare no better. Robustness here means robustness to this "
-            f"one ({findings.attack}), run afresh on the evaluated weights (adaptive)."
+            "Another attack may succeed more often. Robustness here means robustness against "
+            f"this one ({findings.attack}), which was run against the very weights that are "
+            "evaluated (adaptive)."
         )
     for result in findings.results:
         if not result.n_converged:
             said.append(
-                f"The paper's rho for f_b = {result.cut}: no trial came within the tolerance of "
-                "the robust network, so there is no converged trial to take it from. The table "
-                "shows the most accurate trial."
+                f"The paper's rho is not defined for f_b = {result.cut}: it is taken from the "
+                "converged trials, and there is no converged trial. The table shows the most "
+                "accurate trial instead."
             )
     return said
 
 
 def _retrained(result: RhoResult) -> str:
-    """Say what became of one cut's accuracy, and whether so few images can tell."""
+    """Return one cut's accuracies, and how the intervals of two of them lie."""
     star, before, after = result.acc_star, result.acc_sr, result.acc_tilde
     low, high = after.interval
     if low > star.interval[1]:
-        compared = "more than the robust network"
+        compared = "This is more than for the robust network"
     elif high < star.interval[0]:
-        compared = "less than the robust network"
+        compared = "This is less than for the robust network"
     else:
-        compared = f"which {after.n} images cannot tell from the robust network"
+        compared = "Its 95 % interval overlaps with that of the robust network"
     tolerance = result.settings.get("tolerance")
-    within = f" within {tolerance:g} points of it" if isinstance(tolerance, int | float) else ""
+    within = (
+        f" (within {tolerance:g} percentage points of the robust network on validation images)"
+        if isinstance(tolerance, int | float)
+        else ""
+    )
     return (
-        f"With f_b = {result.cut} set back to the regular network, "
-        f"{before.percent:.1f} % of the attacked test images are still right (Acc_sr). With "
-        f"f_b trained again, {_percent(after)} (Acc~), {compared} "
-        f"({star.percent:.1f} %, Acc*). {result.n_converged} of {len(result.trials)} trials came"
-        f"{within} on validation images."
+        f"With the regular weights in f_b = {result.cut}, the accuracy on attacked test images is "
+        f"{before.percent:.1f} % (Acc_sr). After f_b was trained again it is {_percent(after)} "
+        f"(Acc~). {compared} ({star.percent:.1f} %, Acc*). {result.n_converged} of "
+        f"{len(result.trials)} trials converged{within}."
     )
 
 
 def _published(pairs: Sequence[PairRecord], unit: str) -> list[str]:
-    """Say how much of the published estimator's value is there without any dependence."""
+    """Return how much of the published estimator's value its null explains, in a sentence."""
     known = [pair for pair in pairs if np.isfinite(pair.released) and pair.released > 0]
     if not known:
         return []
@@ -172,8 +195,8 @@ def _published(pairs: Sequence[PairRecord], unit: str) -> list[str]:
     value = float(np.mean([pair.released for pair in known])) * scale
     null = float(np.mean([pair.released_null for pair in known])) * scale
     return [
-        "Anything from the size of rho as the published code computes it. Its estimator gives "
-        f"{value:.2f} {unit} on average for these layers, and {null:.2f} {unit} for shuffled "
+        "Do not read rho as the published code computes it without its null. Its estimator gives "
+        f"{value:.2f} {unit} on average for these layers, and {null:.2f} {unit} for permuted "
         f"pairs: {100 * null / value:.0f} % of the value is there without any dependence."
     ]
 

@@ -1,7 +1,7 @@
-"""Figures: rho against depth with what it must be compared to, and the accuracies beside it.
+"""Figures: rho against depth, with its null and its ceiling, and the accuracies of each cut.
 
-A `RhoDepthDisplay` is computed once and drawn any number of times, on any axes, next to others:
-positions count from the output, so networks and cuts line up. Nothing here shows a window or
+A `RhoDepthDisplay` is computed once and drawn any number of times, on any axes, next to others.
+Positions count from the output, so networks and cuts line up. Nothing here shows a window or
 changes rcParams.
 """
 
@@ -220,7 +220,7 @@ class RhoDepthDisplay:
 
         if quantity == "rho":
             mean, sd = values("null_mean"), values("null_sd")
-            _once(ax, "null", "no dependence at all (null, mean ± 2 sd)")
+            _once(ax, "null", "null: permuted pairs, mean ± 2 sd")
             ax.fill_between(
                 at, mean - 2 * sd, mean + 2 * sd, color=GREY, alpha=0.3, lw=0, gid="null"
             )
@@ -228,10 +228,10 @@ class RhoDepthDisplay:
                 at, values("low"), values("high"), color=colour, alpha=0.18, lw=0, gid="band"
             )
             if ceiling:
-                _once(ax, "ceiling", "ceiling: the most these samples can show")
+                _once(ax, "ceiling", "ceiling: largest value possible with so many samples")
                 ax.plot(at, values("ceiling"), ls=":", lw=1.4, color="black", gid="ceiling")
         else:
-            _once(ax, "released null", "the same estimator on shuffled pairs (its null)")
+            _once(ax, "released null", "published estimator on permuted pairs (its null)")
             ax.plot(
                 at,
                 values("released_null"),
@@ -331,7 +331,7 @@ def draw_depth(
         from matplotlib.lines import Line2D
 
         handles.append(Line2D([], [], ls="-.", lw=1, color=GREY))
-        labels.append("the cut f_a* | f_b of the line of its colour")
+        labels.append("cut between f_a* and f_b, in the colour of its line")
     figure.legend(
         handles, labels, loc="outside lower center", ncols=2, fontsize=8.5, frameon=False
     )

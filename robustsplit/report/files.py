@@ -18,15 +18,16 @@ from robustsplit.units import Unit
 __all__ = ["displays_of", "displays_of_frame", "write_figures", "write_outputs"]
 
 DEPTH_CAPTION = (
-    "Rho of each layer pair against depth. Grey band: what the same method gives when there is no "
-    "dependence at all. Dotted: the most it could give with so many images; values near it say "
-    "little. Coloured bands: spread over the trials, or the half-sampling interval of a whole "
-    "network. Right: the estimator of the published code lies on its own null (dashed) wherever "
-    "the two lines of one colour coincide."
+    "Rho of each layer pair against depth. Grey band: the null, which is what the same method "
+    "gives for permuted pairs, without any dependence. Dotted line: the ceiling, the largest "
+    "value possible with so many images; a value near it says little about the strength of a "
+    "dependence. Coloured bands: the range over the trials, or the half-sampling interval of a "
+    "whole network. Right: the estimator of the published code, and its null (dashed). Where the "
+    "two lines of one colour coincide, its value is the same without any dependence."
 )
 ACCURACY_CAPTION = (
-    "Accuracy under the attack for each cut, with Wilson's 95 % intervals. Bars that overlap are "
-    "differences this many test images cannot show."
+    "Accuracy under the attack for each cut, with Wilson's 95 % interval of each accuracy. Where "
+    "two intervals overlap, the figure alone does not decide whether the networks differ."
 )
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file, no network needed, that opens with what can and cannot be said."""
+"""The report: one HTML file, readable offline, that begins with what can be concluded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Picture", "render_report", "text_table"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure inside the report: SVG bytes, a caption, and words for who cannot see it."""
+    """A figure in the report: SVG, a caption, and a text for readers who cannot see it."""
 
     svg: bytes
     caption: str
@@ -102,7 +102,7 @@ def _cut(result: RhoResult, findings: Findings) -> Mapping[str, Any]:
             {
                 "trial": trial.index + 1,
                 "epochs": len(trial.epochs),
-                "within the tolerance": "yes" if trial.converged else "no",
+                "converged": "yes" if trial.converged else "no",
                 "best validation accuracy [%]": f"{trial.best_accuracy:.1f}",
                 "test accuracy, attacked [%]": f"{trial.test.percent:.1f}",
                 "test accuracy, clean [%]": f"{trial.clean.percent:.1f}",

@@ -42,8 +42,8 @@ def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
                 "p": pair.p_value,
                 "verdict": pair.verdict,
                 "cross-check": pair.cross_check * scale,
-                "published": pair.released * scale,
-                "published, null": pair.released_null * scale,
+                "published rho": pair.released * scale,
+                "published null": pair.released_null * scale,
             }
             for pair in pairs
         ]

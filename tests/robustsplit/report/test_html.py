@@ -63,7 +63,7 @@ def test_it_opens_with_what_can_and_cannot_be_concluded(page):
     assert headings[1:4] == [
         "What can and what cannot be concluded",
         "This can be concluded",
-        "This cannot be concluded",
+        "Limits of these results",
     ]
     assert headings[-1] == "Reproduce"
     assert page.rstrip().endswith("</html>")
