@@ -1,4 +1,4 @@
-"""The command line: run, resume, demo for studies; rho, layers, plot, report for what one has.
+"""The command line: run, resume and demo for studies; rho and layers for a network; plot, report.
 
 Results go to standard output; progress, warnings and errors to the error stream. An error is one
 message and exit code 2; ``--debug`` anywhere on the line shows the traceback as well.
@@ -38,15 +38,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="How strongly the layers of a (half) robust network depend on one another, and how far "
-    "each number can be trusted. `--debug` anywhere shows tracebacks.",
+    help="Measure how strongly the layers of a network depend on each other, and how far each "
+    "number can be trusted. `--debug` anywhere on the line shows tracebacks.",
 )
 
 #: Modules that come with the extra "torch"; torchvision brings PIL.
 EXTRA = ("torch", "torchvision", "safetensors", "PIL")
 
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="KEY=VALUE, such as algorithm1.trials=5.")
+    list[str] | None,
+    typer.Option("--set", help="Replace a setting: KEY=VALUE, such as algorithm1.trials=5."),
 ]
 Shown = Annotated[
     bool | None,
@@ -87,7 +88,7 @@ def demo(
     overrides: Overrides = None,
     progress: Shown = None,
 ) -> None:
-    """Run the whole of it on scikit-learn's digits, in about two minutes."""
+    """Run a complete small study on scikit-learn's digits, in about two minutes."""
     from importlib.resources import as_file, files
 
     from robustsplit.study.config import differences, load
@@ -99,7 +100,7 @@ def demo(
         there = Experiment.open(out)
         threads = there.directory.config.threads
         if not differences(there.directory.config, study.with_threads(study.threads or threads)):
-            typer.echo(f"{out} holds this demo already; going on from there.", err=True)
+            typer.echo(f"{out} already holds this demo; it is continued.", err=True)
             _finish(there, progress)
             return
     _finish(_create(study, out), progress)
@@ -109,13 +110,16 @@ def demo(
 def layers(
     model: Model,
     shape: Annotated[
-        str, typer.Option(help="Shape of one input, such as 3x224x224; or give --data.")
+        str, typer.Option(help="Shape of one input, such as 3x224x224. Or give --data.")
     ] = "",
-    data: Annotated[Path | None, typer.Option(help="npz or folder, for the input shape.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="npz file or folder of images, to read the shape of the inputs."),
+    ] = None,
     arguments: Arguments = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the layers of a network in execution order, with what is said of each."""
+    """List the layers of a network in execution order, with their shapes."""
     import torch
 
     from robustsplit.loading import build_model
@@ -139,38 +143,56 @@ def layers(
 def rho(
     model: Model,
     data: Annotated[
-        Path, typer.Option(help="Test images: npz with x and y, or one folder per class.")
+        Path, typer.Option(help="Test images: an npz file with x and y, or one folder per class.")
     ],
     weights: Annotated[
-        Path | None, typer.Option(help=".safetensors, or .pt with tensors only; else untrained.")
+        Path | None,
+        typer.Option(
+            help="A .safetensors file, or a .pt file with tensors only. Without: untrained."
+        ),
     ] = None,
     arguments: Arguments = None,
     attack: Annotated[
-        str, typer.Option(help="clean, fgsm, ifgsm, pgd, cw, autoattack.")
+        str, typer.Option(help="clean, fgsm, ifgsm, pgd, cw or autoattack.")
     ] = "clean",
     eps: Annotated[str, typer.Option(help="Radius of the attack, such as 8/255.")] = "8/255",
     pattern: Annotated[
-        list[str] | None, typer.Option("--layers", help="Layer names or globs; else all.")
+        list[str] | None,
+        typer.Option("--layers", help="Layer names or globs, such as 'conv*'. Default: all."),
     ] = None,
-    estimator: Annotated[str, typer.Option(help="Such as ksg, ksg+pca:4, edge.")] = "",
-    point: Annotated[str, typer.Option(help="Outputs post or pre activation function.")] = "post",
-    reduce: Annotated[str, typer.Option(help="none, or gap: average each map.")] = "none",
-    n_permutations: Annotated[int, typer.Option(min=1, help="Shuffles of the null.")] = 50,
-    max_per_class: Annotated[int, typer.Option(min=0, help="Images per class; 0: all.")] = 0,
+    estimator: Annotated[
+        str, typer.Option(help="Such as ksg, ksg+pca:4 or edge. Default: the package's choice.")
+    ] = "",
+    point: Annotated[
+        str, typer.Option(help="Layer outputs after (post) or before (pre) the activation.")
+    ] = "post",
+    reduce: Annotated[
+        str, typer.Option(help="none, or gap to average each feature map.")
+    ] = "none",
+    n_permutations: Annotated[int, typer.Option(min=1, help="Permutations for the null.")] = 50,
+    max_per_class: Annotated[
+        int, typer.Option(min=0, help="Use at most so many images per class. 0: all.")
+    ] = 0,
     small_classes: Annotated[
-        str, typer.Option(help="A class too small for the estimator: error, or drop it.")
+        str,
+        typer.Option(help="What to do with a class too small for the estimator: error or drop."),
     ] = "error",
-    size: Annotated[int, typer.Option(min=0, help="Resize a folder's images to this.")] = 0,
-    grayscale: Annotated[bool, typer.Option(help="Read a folder's images in grey.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    size: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Resize the images of a folder to this side, in pixels. 0: do not."
+        ),
+    ] = 0,
+    grayscale: Annotated[bool, typer.Option(help="Read the images of a folder in grey.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     unit: Annotated[str, typer.Option(help="bits or nats.")] = "bits",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for csv, json, figures, report.")
+        Path | None, typer.Option(help="Folder for tables, figures and the report.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     progress: Shown = None,
 ) -> None:
-    """Measure how the layers of your own network depend on each other, with what it is worth."""
+    """Measure how strongly the layers of your own network depend on each other."""
     from mitools.messages import unknown
     from robustsplit.measurement import Measurement
     from robustsplit.profiling import profile_model
@@ -209,20 +231,25 @@ def rho(
     if out is not None:
         from robustsplit.report.files import write_outputs
 
-        with _told_if_full("The table above is complete: make room, then repeat the command."):
+        with _told_if_full(
+            "The table above is complete. Free some space, then repeat the command."
+        ):
             write_outputs(findings, out)
         if not as_json:
-            typer.echo(f"Report, to be read first: {out / 'report.html'}")
+            typer.echo(f"Report (read it first): {out / 'report.html'}")
 
 
 @app.command()
 def plot(
     source: Annotated[Path, typer.Argument(help="A run directory or a rho.csv.")],
-    out: Annotated[Path | None, typer.Option(help="Figure file (rho.csv) or folder.")] = None,
-    x: Annotated[str, typer.Option(help="depth, or from_output as in the paper.")] = "depth",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the figure of a rho.csv, or folder for those of a run."),
+    ] = None,
+    x: Annotated[str, typer.Option(help="Axis: depth, or from_output as in the paper.")] = "depth",
     unit: Annotated[str, typer.Option(help="bits or nats.")] = "bits",
 ) -> None:
-    """Draw rho against depth again."""
+    """Draw the figures of a run or of a rho.csv again."""
     from dataclasses import replace
 
     from robustsplit.io import write_bytes
@@ -280,7 +307,10 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         code = 130
     except KeyboardInterrupt:
-        typer.echo("Stopped. What was finished is kept; `robustsplit resume` goes on.", err=True)
+        typer.echo(
+            "Stopped. The finished steps of a study are kept; `robustsplit resume` continues it.",
+            err=True,
+        )
         code = 130
     except Exception as error:
         if debug:
@@ -302,13 +332,15 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
     from robustsplit.report.tables import summary_table
 
     folder = experiment.directory.path
-    advice = f"Every finished step is kept: make room, then `robustsplit resume {folder}`."
+    advice = (
+        f"Every finished step is kept. Free some space, then run `robustsplit resume {folder}`."
+    )
     with _told_if_full(advice):
         findings = experiment.run(progress=progress)
     typer.echo(text_table(summary_table(findings)))
     typer.echo(
-        f"\nrho, null, excess and ceiling in {findings.unit}; Acc*, Acc_sr, Acc~ in % of "
-        f"{findings.results[0].acc_star.n} test images under {findings.attack} "
+        f"\nrho, null, excess and ceiling are in {findings.unit}; Acc*, Acc_sr and Acc~ are in % "
+        f"of {findings.results[0].acc_star.n} test images under {findings.attack} "
         f"({findings.protocol})."
     )
     typer.echo(_networks(findings))
@@ -318,7 +350,7 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
         typer.echo(TOY)
     typer.echo(
         f"Table: {folder / 'rho.csv'}\nFigure: {folder / 'figures' / 'rho_vs_depth.png'}\n"
-        f"Report, to be read first: {folder / 'report.html'}"
+        f"Report (read it first): {folder / 'report.html'}"
     )
 
 
@@ -336,9 +368,11 @@ def _told_if_full(advice: str) -> Iterator[None]:
 def _refuse_taken(out: Path, command: str) -> None:
     """Raise unless `out` is free, or holds what this very command wrote."""
     if out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file; --out takes a folder. Choose another.")
+        raise FileExistsError(f"{out} is a file, and --out takes a folder. Choose another name.")
     if (out / "config.toml").exists():
-        raise FileExistsError(f"{out} is the run directory of a study. Choose another --out.")
+        raise FileExistsError(
+            f"{out} is the run directory of a study. Choose another folder with --out."
+        )
     there = out / "assessment.json"
     if not there.is_file():
         return
@@ -350,8 +384,8 @@ def _refuse_taken(out: Path, command: str) -> None:
         made_by = "another version"
     if made_by != command:
         raise FileExistsError(
-            f"{out} holds what another command found ({made_by}). Choose another --out, or remove "
-            "that folder."
+            f"{out} holds the results of another command ({made_by}). Choose another folder with "
+            "--out, or remove this one."
         )
 
 
@@ -362,9 +396,9 @@ def _print_profile(findings: Findings) -> None:
     for profile in findings.profiles.values():
         typer.echo(text_table(pair_table(profile.pairs, findings.unit)))
     typer.echo(
-        f"\nrho, null, excess, ceiling, cross-check and published in {findings.unit}, given the "
-        f"label; inputs: {findings.attack}. `published` is the estimator of the published code, "
-        "beside what it gives on shuffled pairs."
+        f"\nrho, null, excess, ceiling, cross-check and published values are in {findings.unit}, "
+        f"given the label. Inputs: {findings.attack}. `published rho` is from the estimator of "
+        "the published code, and `published null` is what it gives on permuted pairs."
     )
     typer.echo(_networks(findings))
     for sentence in findings.warnings:
@@ -372,14 +406,14 @@ def _print_profile(findings: Findings) -> None:
 
 
 def _networks(findings: Findings) -> str:
-    """Say how the whole networks score."""
+    """Return the accuracies of the whole networks, a line each."""
     lines = []
     for name, kinds in findings.scores.items():
         words = []
         for inputs, record in kinds.items():
             low, high = record.interval
             words.append(f"{record.percent:.1f} % {inputs} ({low:.1f} to {high:.1f})")
-        lines.append(f"The {name} network gets {', '.join(words)} right.")
+        lines.append(f"Accuracy of the {name} network: {', '.join(words)}.")
     return "\n".join(lines)
 
 
@@ -407,7 +441,7 @@ def _explain(error: Exception) -> int:
         return 2
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
-        text += '. Add it with: pip install "robustsplit[torch]"'
+        text += '. Install it with: pip install "robustsplit[torch]"'
     foreseen = isinstance(error, ValueError | TypeError | OSError | ImportError | RuntimeError)
     if not foreseen or not text:
         text = f"{type(error).__name__}: {text} (with --debug: the traceback)"

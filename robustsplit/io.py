@@ -143,11 +143,11 @@ class Store:
             header = _header(content)
             tensors = load(content)
             if _checksum(tensors, header["record"]) != header["sha256"]:
-                raise ValueError("its checksum is another")
+                raise ValueError("its checksum is wrong")
             return {"tensors": tensors, "record": json.loads(header["record"])}
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             warnings.warn(
-                f"The checkpoint {path} cannot be used ({error}); that step is done again.",
+                f"The checkpoint {path} cannot be used ({error}). This step is done again.",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -245,7 +245,8 @@ def exclusive(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise BlockingIOError(
-            f"Another process is at work in {folder}. Wait for it, or choose another folder."
+            f"Another process is using {folder}. Wait until it has finished, or choose another "
+            "folder."
         ) from None
     try:
         yield

@@ -40,7 +40,7 @@ class Recipe:
         optimizer: "sgd", "adam" or "adamw".
         schedule: "constant"; "cosine", to zero; "step", times 0.1 after a third and after two
             thirds; "one-cycle", a linear rise over the first third and then a cosine to zero. A
-            function of the progress alone, so there is no state to lose.
+            function of the progress alone, so a resumed training needs no state of it.
     """
 
     epochs: int = setting(20, "passes over the training images", least=0)

@@ -322,8 +322,8 @@ class RhoResult:
     def chosen(self) -> list[PairRecord]:
         """Return for each pair the record its rho comes from: the least of the converged trials.
 
-        Without a converged trial, the records of the trial with the highest validation accuracy.
-        Null, ceiling and verdict then belong to the very value that is shown.
+        Without a converged trial, these are the records of the trial with the highest validation
+        accuracy. Null, ceiling and verdict always belong to the value that is shown.
         """
         if not self.n_converged:
             return list(self.best_trial.profile.pairs)

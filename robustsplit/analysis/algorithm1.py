@@ -1,4 +1,4 @@
-r"""Algorithm 1 of the paper: how connected f_b must be, learned over T trainings of it.
+r"""Algorithm 1 of the paper: the connectivity that f_b needs, learned over T trainings of it.
 
 Given a regular network :math:`(f_a, f_b)` and a robust one :math:`(f_a^*, f_b^*)`, the robust
 first part is frozen, the rest starts from the regular weights, and is trained adversarially until
@@ -242,19 +242,19 @@ def _warnings(
     if protocol == "static":
         yield (
             "Static protocol: all attacked accuracies are on stored examples, crafted once on "
-            "the robust network. They are no robust accuracies."
+            "the robust network. They are not robust accuracies."
         )
     missed = [trial for trial in done if not trial.converged]
     if len(missed) == len(done):
         yield (
-            f"No trial came within {tolerance:g} percentage points of the robust "
-            "network, so rho, a minimum over converged trials, is undefined; other views of "
-            "it are shown."
+            f"No trial came within {tolerance:g} percentage points of the robust network. Rho is "
+            "the minimum over the converged trials, so it is undefined. Other views of it are "
+            "shown instead."
         )
     elif missed:
-        yield f"{len(missed)} of {len(done)} trials did not converge and do not count."
+        yield f"{len(missed)} of {len(done)} trials did not converge; rho is not taken from them."
     if converged(attacked["semirobust"], attacked["robust"], tolerance):
         yield (
-            f"(f_a*, f_b) is within {tolerance:g} points of the robust network before "
-            "any retraining, on the test split: this cut does not need Algorithm 1."
+            f"Before any retraining, (f_a*, f_b) is already within {tolerance:g} percentage "
+            "points of the robust network, on the test split. This cut does not need Algorithm 1."
         )

@@ -10,10 +10,10 @@ components describe what varies within the classes, and all classes share them. 
 without looking at its partner, so permuting pairs gives an exact null.
 
 *What the numbers mean.* A deterministic layer has infinite information about its input, so no
-finite sample tells how much there is. What can be told is whether an estimate differs from what
-shuffled pairs give; each pair carries that null, its ceiling, a second estimator and a verdict
-(`mitools.assess`). The published call is made as well, on the raw activations, with its own
-shuffled null beside it.
+finite sample tells how much there is. A sample does tell whether an estimate differs from what
+permuted pairs give; each pair carries that null, its ceiling, a second estimator and a verdict
+(`mitools.assess`). The published estimator runs as well, on the raw activations, with its own
+null from permuted pairs.
 """
 
 from __future__ import annotations
@@ -121,7 +121,10 @@ def _record(
     }
     found = _assessed(pair, rows, how, seed)
     fields = _of_constant(found, names) if isinstance(found, str) else _of_assessment(found, names)
-    apart = f"{pair.child!r} does not receive what {pair.parent!r} gives."
+    apart = (
+        f"The input of {pair.child!r} does not depend on the output of {pair.parent!r}, as on "
+        "parallel branches."
+    )
     return PairRecord(
         parent=pair.parent,
         child=pair.child,
@@ -146,8 +149,8 @@ def _assessed(pair: Pair, rows: LayerRows, how: Measurement, seed: int) -> Asses
     for name, side in ((pair.parent, x), (pair.child, y)):
         if not side.any():
             return (
-                f"Layer {name!r} is constant within every class, a dead or collapsed "
-                "layer: it shares no information with any other, given the label."
+                f"Layer {name!r} is constant within every class (a dead or collapsed layer). "
+                "Given the label, it shares no information with any other layer."
             )
     return assess(
         x,

@@ -1,4 +1,4 @@
-"""The inputs that connectivity is measured on: so many per class, in large enough classes."""
+"""The inputs that connectivity is measured on: how many per class, and in which classes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def measured_inputs(
     data, notes = large_enough(data, measurement.estimator_used, measurement.small_classes)
     if sum(count > 0 for count in data.counts.values()) == 1:
         notes.append(
-            f"All {len(data)} inputs are of one class: rho is that class's alone, and an accuracy "
-            "on them says nothing."
+            f"All {len(data)} inputs are of one class, so rho and the accuracies are for this "
+            "class only."
         )
     return data, notes
 

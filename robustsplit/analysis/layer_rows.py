@@ -90,9 +90,9 @@ class LayerRows:
         if sketched:
             reduce = Sketch(SKETCH_WIDTH, seed=derive_seed(seed, "connectivity/sketch"))
             notes.append(
-                f"Raw activations would take {needed / 2**30:.1f} GiB: each layer was projected "
-                f"to {SKETCH_WIDTH} random directions inside its hook, and the published call, "
-                "which needs the raw widths, was left out."
+                f"The raw activations would take {needed / 2**30:.1f} GiB of memory. Therefore "
+                f"each layer was projected to {SKETCH_WIDTH} random directions, and the published "
+                "estimator, which needs the full widths, was left out."
             )
         raw = collect(
             model,
@@ -125,9 +125,9 @@ class LayerRows:
             rows = self.raw[name]
             if wrong := int((~np.isfinite(rows)).any(axis=1).sum()):
                 raise ValueError(
-                    f"Layer {name!r} is NaN or infinite for {wrong} of {len(rows)} inputs, so "
-                    "nothing can be said of it. Did the training diverge, or a half-precision "
-                    "layer overflow?"
+                    f"Layer {name!r} is NaN or infinite for {wrong} of {len(rows)} inputs, so it "
+                    "cannot be measured. Did the training diverge, or did a layer in half "
+                    "precision overflow?"
                 )
             rows = within_classes(rows, self.labels)
             if reduction is not None and rows.any():

@@ -1,4 +1,4 @@
-"""The published code's estimate of a pair of layers, beside its own null: on shuffled pairs."""
+"""The published code's estimate of a pair of layers, with its null: that of permuted pairs."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def published_call(data: ImageData) -> tuple[MutualInformationEstimator | None, 
     if smallest >= SAMPLES:
         return EDGE.semirobust(), []
     return None, [
-        f"The published call needs {SAMPLES} inputs per class and the smallest class has "
-        f"{smallest}: it was left out."
+        f"The published estimator needs at least {SAMPLES} inputs per class, and the smallest "
+        f"class has {smallest}. It was left out."
     ]
 
 
@@ -44,19 +44,19 @@ def on_pair(
     *,
     seed: int,
 ) -> tuple[float, float]:
-    """Return what the call gives on a pair of layers and on the shuffled pair, in nats.
+    """Return what the call gives on a pair of layers and on permuted pairs, in nats.
 
-    Per label, both sides are hashed once for the pairing that was measured and all shuffles.
+    Per label, both sides are hashed once for the pairing that was measured and all permutations.
 
     Args:
         call: The published estimator.
         parent: Raw activations, with shape (n, d).
         child: Likewise.
         labels: With shape (n,).
-        seed: Of the shuffles.
+        seed: Of the permutations.
 
     Returns:
-        The estimate, and the mean of the estimates on the shuffled pairs; averaged over the labels
+        The estimate, and the mean of the estimates on permuted pairs; averaged over the labels
         by their share of the inputs.
     """
     rng = np.random.default_rng(seed)

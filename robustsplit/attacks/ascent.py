@@ -135,8 +135,8 @@ def input_gradient(model: nn.Module, x: Tensor, labels: Tensor, loss: Loss) -> T
     if not value.requires_grad:
         raise ValueError(
             "The model's logits do not depend differentiably on its inputs (a detach, no_grad, "
-            "rounding or numpy step in its forward?). Gradient attacks cannot judge it; use one "
-            "that only queries it."
+            "rounding or numpy step in its forward?). Gradient attacks cannot be used; use one "
+            "that only queries the model."
         )
     (gradient,) = torch.autograd.grad(value, x)
     return gradient

@@ -173,8 +173,8 @@ def _check_values(logits: Tensor, whole: bool) -> None:
     if most != most or most == float("inf"):
         raise ValueError(
             f"The model's logits contain {'NaN' if most != most else 'infinity'} on clean inputs "
-            "in eval mode, so no gradient means anything. Check the weights (did training "
-            "diverge?) and the inputs' scale."
+            "in eval mode, so its gradients are of no use. Check the weights (did the training "
+            "diverge?) and the scale of the inputs."
         )
     softmax = least >= 0 and off_one < PROBABILITY_TOLERANCE
     sigmoid = not whole and len(logits) >= 16 and 0 <= least and most <= 1

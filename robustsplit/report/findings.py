@@ -94,7 +94,7 @@ class Findings:
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(
                 f"{path} was not written by this version ({type(error).__name__}: {error}). "
-                f"`robustsplit resume {path.parent}` writes it anew."
+                f"`robustsplit resume {path.parent}` writes it again."
             ) from error
 
     @property

@@ -118,7 +118,7 @@ def read_rho_csv(path: Path) -> pd.DataFrame:
     ]
     if missing:
         raise ValueError(
-            f"{path} is no rho.csv: it lacks the columns {', '.join(missing)}. "
+            f"{path} is not a rho.csv: it lacks the columns {', '.join(missing)}. "
             "Pass a file that `robustsplit run` or `robustsplit rho` wrote."
         )
     return frame

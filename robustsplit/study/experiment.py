@@ -284,7 +284,9 @@ class _Run:
                 store=self.store,
                 key=name,
                 on_epoch=lambda log: self.progress.step(
-                    self.stage, self.progress.costs[self.stage] / config.epochs, f", {log.epoch}"
+                    self.stage,
+                    self.progress.costs[self.stage] / config.epochs,
+                    f"epoch {log.epoch}",
                 ),
             )
         self.progress.done(self.stage)
@@ -369,10 +371,10 @@ class _Run:
         costs, trials = self.parts, self.config.algorithm1.trials
         kind = event["event"]
         if kind == "epoch":
-            note = f", trial {event['trial']}, epoch {event['epoch']}: {event['accuracy']:.0f} %"
+            note = f"trial {event['trial']}, epoch {event['epoch']}: {event['accuracy']:.0f} %"
             self.progress.step(self.stage, costs["epoch"], note)
         elif kind == "pair":
-            self.progress.step(self.stage, costs["pair"], f", {event['child']}")
+            self.progress.step(self.stage, costs["pair"], event["child"])
         elif kind == "trial":
             share = event["trial"] / trials
             self.progress.reach(self.stage, share)
@@ -410,7 +412,7 @@ def _refuse_equal(cuts: Sequence[Split]) -> None:
 
 
 def _said(results: Sequence[RhoResult], profiles: Mapping[str, Profile]) -> Iterator[str]:
-    """Yield the sentences that results and profiles carry for their readers."""
+    """Yield the warnings and notes of results and profiles."""
     for result in results:
         yield from (f"f_b = {result.cut}: {warning}" for warning in result.warnings)
     for name, profile in profiles.items():

@@ -87,7 +87,7 @@ class RunDirectory:
         path = Path(path)
         if not (path / "config.toml").is_file():
             raise FileNotFoundError(
-                f"{path} is no run directory: it has no config.toml. Begin a run with "
+                f"{path} is not a run directory: it has no config.toml. Begin a run with "
                 "`robustsplit run CONFIG.toml`."
             )
         return cls(path, load(path / "config.toml"))
@@ -134,12 +134,12 @@ class RunDirectory:
         for name in FIXED:
             if old.get(name) != now.get(name):
                 raise ValueError(
-                    f"The {name} changed since this run began in {self.path}, so its numbers can "
-                    "no longer be completed. Put the old one back, or begin a run in a new folder."
+                    f"The {name} changed since this run began in {self.path}, so the run cannot "
+                    "be continued. Put the old version back, or begin a run in a new folder."
                 )
         warnings = [
             f"{package} was {before} when this run began and was {now['versions'].get(package)} "
-            "when it was resumed; the numbers may differ from an undisturbed run's."
+            "when it was resumed. The numbers may differ from those of a run without a break."
             for package, before in old["versions"].items()
             if now["versions"].get(package) != before
         ]
@@ -185,8 +185,8 @@ def _refuse_taken(path: Path, config: Config) -> None:
         return  # empty but for what a killed start may have left
     if not (path / "config.toml").is_file():
         raise FileExistsError(
-            f"{path} exists and is no run directory (it has no config.toml). Choose another with "
-            "--out."
+            f"{path} exists and is not a run directory (it has no config.toml). Choose another "
+            "folder with --out."
         )
     if _only_begun(path):
         return
@@ -195,11 +195,11 @@ def _refuse_taken(path: Path, config: Config) -> None:
     if not changed:
         state = "finished" if there.finished else "unfinished"
         raise FileExistsError(
-            f"{path} holds a run of this very configuration ({state}). Continue it with "
+            f"{path} holds a run of this same configuration ({state}). Continue it with "
             f"`robustsplit resume {path}`, or choose another folder with --out."
         )
     listed = "; ".join(changed[:6]) + (f"; and {len(changed) - 6} more" if changed[6:] else "")
     raise FileExistsError(
-        f"{path} holds a run of another configuration and is left as it is. It differs in: "
+        f"{path} holds a run of another configuration, so nothing was changed. They differ in: "
         f"{listed}. Choose another folder with --out."
     )

@@ -103,7 +103,7 @@ def fit(
     if len(present) < 2:
         raise ValueError(
             f"Training needs two classes or more, and all {len(train)} training inputs have the "
-            f"label {present[0]!r}. Check the labels: nothing could be learned."
+            f"label {present[0]!r}. There is nothing to learn. Check the labels."
         )
     chosen = _trainable(model) if parameters is None else list(parameters)
     optimizer = build_optimizer(chosen, recipe)

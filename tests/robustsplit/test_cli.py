@@ -115,7 +115,7 @@ def test_untrained_networks_are_called_so(capsys, user):
         (["layers", "{user}/nets.py:tiny"], "Give the shape of one input"),
         (["layers", "{user}/nets.py:tiny", "--shape", "1xa"], "--shape takes numbers"),
         (["run", "{user}/none.toml"], "No configuration file"),
-        (["resume", "{user}"], "is no run directory: it has no config.toml"),
+        (["resume", "{user}"], "is not a run directory: it has no config.toml"),
         (["plot", "{user}/none"], "No run directory and no file"),
         (["plot", "{user}"], "nothing is finished there yet"),
         (["report", "{user}"], "robustsplit resume"),
@@ -190,7 +190,7 @@ def test_another_commands_findings_are_not_written_over(capsys, user, tmp_path):
     made = (out / "rho.csv").read_bytes()
     other = process(*command, user / "w.pt")
     assert other.returncode == 2
-    assert "holds what another command found (robustsplit rho" in other.stderr
+    assert "holds the results of another command (robustsplit rho" in other.stderr
     assert (out / "rho.csv").read_bytes() == made
     again = process(*command, user / "w.safetensors")
     assert again.returncode == 0, again.stderr

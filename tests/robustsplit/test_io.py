@@ -152,7 +152,7 @@ def test_json_has_no_nan(tmp_path):
 def test_a_folder_belongs_to_one_process(tmp_path):
     with (
         exclusive(tmp_path),
-        pytest.raises(BlockingIOError, match="Another process is at work"),
+        pytest.raises(BlockingIOError, match="Another process is using"),
         exclusive(tmp_path),
     ):
         pass

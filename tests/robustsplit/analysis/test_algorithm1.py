@@ -202,7 +202,7 @@ def test_static_examples_are_crafted_once_and_labelled(nets, blobs, monkeypatch)
         assert label.startswith("stored examples of PGD")
     assert trial.profile.settings["attack"].startswith("stored examples of PGD")
     assert trial.profile.settings["protocol"] == static.settings["protocol"] == "static"
-    assert any("no robust accuracies" in text for text in static.warnings)
+    assert any("not robust accuracies" in text for text in static.warnings)
     calls.clear()
     adaptive = learn(nets, blobs)
     assert sum(calls) > 128 + 60 + 60

@@ -30,4 +30,4 @@ def test_the_published_call_is_the_public_one_and_needs_twenty_a_class():
     )
     assert found.pairs[0].released == pytest.approx(expected.value, abs=1e-12)
     few = connectivity(model, images(30, 2), ["fc1", "fc2"], **{**QUICK, "released": True})
-    assert np.isnan(few.pairs[0].released) and "needs 20 inputs" in few.settings["notes"][0]
+    assert np.isnan(few.pairs[0].released) and "at least 20 inputs" in few.settings["notes"][0]

@@ -67,16 +67,16 @@ def test_a_start_that_was_refused_leaves_its_folder_free(study, tmp_path):
 def test_another_configuration_is_refused_and_nothing_is_touched(study, finished):
     folder, _ = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(FileExistsError, match=r"another configuration .* seed: 0 -> 5"):
+    with pytest.raises(FileExistsError, match=r"another configuration.* seed: 0 -> 5"):
         Experiment.create(load(study, ["seed=5"]), folder)
-    with pytest.raises(FileExistsError, match=r"very configuration \(finished\).*split resume"):
+    with pytest.raises(FileExistsError, match=r"same configuration \(finished\).*split resume"):
         Experiment.create(load(study), folder)
     assert before == {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
 def test_other_folders_are_refused(study, tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(FileExistsError, match="no run directory"):
+    with pytest.raises(FileExistsError, match="not a run directory"):
         Experiment.create(load(study), tmp_path)
     with pytest.raises(FileExistsError, match="is a file"):
         Experiment.create(load(study), tmp_path / "thesis.tex")
