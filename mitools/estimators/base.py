@@ -88,7 +88,7 @@ class MutualInformationEstimator(ABC):
         return False
 
     def __repr__(self) -> str:
-        return as_call(self)
+        return as_call(self) if is_dataclass(self) else f"{type(self).__name__}()"
 
     @final
     def estimate(self, x: Any, y: Any) -> Estimate:
