@@ -284,7 +284,7 @@ class UniformIdentity(JointDistribution):
 
 @dataclass(frozen=True)
 class Identity(JointDistribution):
-    """Y = X, standard normal: infinite. What finite samples make of it depends on their number.
+    """Y = X, standard normal: infinite. Estimates on finite samples depend on their number.
 
     Attributes:
         width: Number of columns of each side.

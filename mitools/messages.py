@@ -1,4 +1,4 @@
-"""The error messages both packages need: unknown names, bad numbers, what is not there."""
+"""Error messages that both packages need: unknown names, bad numbers, missing packages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Numbers about an estimate: its null, its spread, and what they allow to be said of it."""
+"""Numbers about an estimate: its null, its spread, and the verdict that follows from them."""

@@ -57,7 +57,7 @@ class Estimating(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What a method finds on one pair of sides, before anything is said of the samples.
+    """What a method finds on one pair of sides, before its ceiling for the sample size is known.
 
     Attributes:
         value: The estimate, unclipped, in the estimator's unit.

@@ -45,7 +45,7 @@ SMALLEST = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Null:
-    """The estimates of permuted pairs, and the value that they are held against.
+    """The estimates of permuted pairs, and the value that is compared with them.
 
     Attributes:
         values: The permuted estimates, with shape (B,), in the estimator's unit.

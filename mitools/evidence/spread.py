@@ -15,8 +15,8 @@ the neighbours of d joint dimensions have :math:`a = 2/d` if that is less. With 
 .. math:: E \hat I_n - I = (\bar q - \bar h) / (4^a - 2^a) .
 
 The subsets of a split make up the whole sample, so most of the noise drops out of this difference.
-It is no correction: bias that goes faster would be overshot. Where I may lie is what the estimate,
-the estimate with that bias taken off, and a second estimator that agrees, leave open.
+It is no correction: bias that shrinks faster would be corrected too much. The interval covers the
+estimate, the estimate less that bias, and the value of a second estimator that agrees.
 """
 
 from __future__ import annotations

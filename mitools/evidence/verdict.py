@@ -1,4 +1,4 @@
-"""What the evidence of an estimate allows to be said, in words: the verdict and its reasons."""
+"""The verdict on an estimate and its reasons, in words, from the evidence for and against it."""
 
 from __future__ import annotations
 

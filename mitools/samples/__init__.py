@@ -1,1 +1,1 @@
-"""What came in: arrays and tables as matrices, what kind a side is, and scaling."""
+"""The input: arrays and tables as matrices, what kind a side is, and scaling."""

@@ -1,4 +1,4 @@
-"""Before the search: constant columns go, the rest get one scale, ties are found and broken."""
+"""What a side goes through first: constant columns are dropped, others scaled, ties broken."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def inliers(d: int, correlations: Sequence[float], share: float) -> Mixture:
     return Mixture(np.array([1 - share, share]), np.zeros((2, 2 * d)), covariances, d)
 
 
-def turned(speed: float) -> Change:
+def rotated(speed: float) -> Change:
     """Return a rotation of the first two columns by an angle that grows with the radius."""
 
     def turn(x: Matrix) -> Matrix:
@@ -87,7 +87,7 @@ def waved(x: Matrix) -> Matrix:
 MIXTURES: dict[str, tuple[Mixture, float, Change | None]] = {
     "X 1+1": (x_shape(), 0.4086, None),
     "AI 1+1": (letters(), 0.7760, None),
-    "galaxy 2+1": (two_balls(), 0.4944, turned(0.5)),
+    "galaxy 2+1": (two_balls(), 0.4944, rotated(0.5)),
     "waves 2+1": (stripes(), 1.3069, waved),
     "concentric 3+1": (concentric(3, 5), 0.4555, None),
     "concentric 5+1": (concentric(5, 5), 0.6279, None),

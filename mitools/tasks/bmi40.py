@@ -112,11 +112,11 @@ def asinh(task: Task) -> Task:
 
 
 def spiral(task: Task, d: int) -> Task:
-    """Two columns of each side turned by an angle of the squared length over d."""
-    return changed("spiral", task, turned(0, 1, 1 / d), turned(1, 2, 1 / d))
+    """Two columns of each side rotated by an angle of the squared length over d."""
+    return changed("spiral", task, rotated(0, 1, 1 / d), rotated(1, 2, 1 / d))
 
 
-def turned(i: int, j: int, speed: float) -> Change:
+def rotated(i: int, j: int, speed: float) -> Change:
     """Return the rotation of columns i and j by `speed` times the squared length of the row."""
 
     def turn(x: Matrix) -> Matrix:

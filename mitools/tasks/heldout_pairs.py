@@ -149,7 +149,7 @@ def counts(shape: float, scale: float) -> Task:
 
 
 def rotated(degrees: float) -> Task:
-    """The coordinates of a square that is turned."""
+    """The coordinates of a rotated square."""
     a, b = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
 
     def draw(n: int, rng: np.random.Generator) -> Pair:

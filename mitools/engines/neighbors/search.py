@@ -203,7 +203,7 @@ class KDTree(NeighborSearch):
     ) -> tuple[Counts, Counts]:
         n_samples, d_x = x.shape
         squared = query.options[1]
-        # the three trees in two threads, for the joint one is about as long in the making
+        # in two threads: the joint tree takes about as long as the other two
         (tree, blocks), sides = call_on_both(
             lambda make: make(),
             lambda: joint_tree(x, y),
