@@ -192,8 +192,9 @@ class Pooling(Reduction):
 
     `Pooling(16)` cuts the columns into 16 blocks of nearly equal size and takes the mean of each.
     Of a layer with `shape` (channels, height, width), which estimators get flattened in that
-    order, `Pooling((64, 1, 1), shape=(64, 8, 8))` is the mean of each channel, `Pooling((64, 2,
-    2), ...)` that of each quarter of it, and `Pooling((1, 8, 8), ...)` the mean over channels.
+    order, `Pooling((64, 1, 1), shape=(64, 8, 8))` is the mean of each channel,
+    `Pooling((64, 2, 2), ...)` that of each quarter of it, and `Pooling((1, 8, 8), ...)` the mean
+    over channels.
 
     Use it where neighbours carry the same signal; a mean over columns of unlike sign loses it.
 

@@ -110,7 +110,13 @@ class Mixture:
 
 
 def normal_pairs(correlations: Matrix | Sequence[float], d_x: int, d_y: int) -> Mixture:
-    """Return normal sides whose first columns correlate one to one."""
+    """Return normal sides whose first columns correlate one to one.
+
+    Args:
+        correlations: Those of the first columns.
+        d_x: Columns of X.
+        d_y: Columns of Y.
+    """
     covariance = np.eye(d_x + d_y)
     for i, r in enumerate(correlations):
         covariance[i, d_x + i] = covariance[d_x + i, i] = r
@@ -135,7 +141,16 @@ def mixed(
     change_y: Change | None = None,
     source: str = MONTE_CARLO,
 ) -> Task:
-    """Return the task of a mixture with each side changed one to one."""
+    """Return the task of a mixture with each side changed one to one.
+
+    Args:
+        name: The name of the task.
+        mixture: The distribution of the unchanged sides.
+        truth: Its mutual information in nats.
+        change_x: A one-to-one map of X, or None.
+        change_y: A one-to-one map of Y, or None.
+        source: Where the truth comes from.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Pair:
         x, y = mixture.draw(n, rng)
@@ -152,7 +167,16 @@ def changed_normal(
     change_x: Change | None = None,
     change_y: Change | None = None,
 ) -> Task:
-    """Return the task of correlated normal columns with each side changed one to one."""
+    """Return the task of correlated normal columns with each side changed one to one.
+
+    Args:
+        name: The name of the task.
+        correlations: Those of the first columns.
+        d_x: Columns of X.
+        d_y: Columns of Y.
+        change_x: A one-to-one map of X, or None.
+        change_y: A one-to-one map of Y, or None.
+    """
     truth = normal_information(correlations)
     pairs = normal_pairs(correlations, d_x, d_y)
     return mixed(name, pairs, truth, change_x, change_y, "-1/2 sum ln(1 - r^2)")

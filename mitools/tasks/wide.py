@@ -21,7 +21,15 @@ __all__ = ["TASKS"]
 
 
 def embedded(name: str, rank: int, width: int, information: float, slope: float = 1.0) -> Task:
-    """Return correlated normal signals spread over many columns, leaky-rectified if slope < 1."""
+    """Return correlated normal signals spread over many columns, leaky-rectified if slope < 1.
+
+    Args:
+        name: The name of the task.
+        rank: How many signals.
+        width: Columns of each side.
+        information: What the signals share, in nats.
+        slope: What values below 0 are multiplied by.
+    """
     r = correlation_for(information / rank)
 
     def draw(n: int, rng: np.random.Generator) -> Pair:
@@ -36,7 +44,20 @@ def embedded(name: str, rank: int, width: int, information: float, slope: float 
 def noisy_embedded(
     name: str, rank: int, width: int, information: float, noise: float = 0.3
 ) -> Task:
-    """Return signals in wide noise; what the noise takes is in the truth."""
+    """Return correlated normal signals in wide noise.
+
+    The truth accounts for what the noise takes from the signals.
+
+    Args:
+        name: The name of the task.
+        rank: How many signals.
+        width: Columns of each side.
+        information: What the signals share, in nats.
+        noise: Standard deviation of the noise.
+
+    Returns:
+        The task.
+    """
     r = correlation_for(information / rank)
     fixed = np.random.default_rng(rank)
     to_x, to_y = (np.linalg.qr(fixed.normal(size=(width, rank)))[0].T for _ in range(2))

@@ -23,10 +23,15 @@ TILE_SIZE, TILE_ROWS, LARGEST_TILE = 2**18, 64, 2**22
 
 
 def over_tiles(fill: Callable[..., None], *sides: Tileable, squared: bool) -> None:
-    """Call ``fill(first row, tiles)`` for every block of rows, with the distances on each side.
+    """Call ``fill(first row, *tiles)`` for every block of rows, with the distances on each side.
 
-    Threads take blocks each, and BLAS is kept to the thread that calls it: products are but a part
-    of the work, and threads of two kinds would wait for one another.
+    Each thread takes blocks of its own, and BLAS uses only the thread that calls it: products are
+    only a part of the work, and threads of two kinds would wait for one another.
+
+    Args:
+        fill: Called with the first row of a block and a tile for each side.
+        *sides: The sides, as `products` or `max_norms` returns them.
+        squared: Whether distances are squared Euclidean, and not of the max norm.
     """
     n_samples, width = sides[0].left.shape
     rows = max(TILE_ROWS, TILE_SIZE // n_samples, min(width, 4 * TILE_ROWS))
@@ -52,7 +57,13 @@ def over_tiles(fill: Callable[..., None], *sides: Tileable, squared: bool) -> No
 
 
 def tiled_side_counts(points: Matrix, side: Tileable, radii: Matrix) -> Counts:
-    """Return one side's counts within known radii, by tiles."""
+    """Return one side's counts within known radii, by tiles.
+
+    Args:
+        points: The side, with shape (n, d).
+        side: The same, as `products` returns it.
+        radii: The squared Euclidean radius of each row, with shape (n,).
+    """
     counts = np.empty(len(points), np.int64)
 
     def fill(offset: int, tile: Single) -> None:
