@@ -19,6 +19,7 @@ from .network import Split as Split
 from .network import capture as capture
 from .network import list_layers as list_layers
 from .network import weight_layers as weight_layers
+from .normalization import NormalizedModel as NormalizedModel
 from .recipe import Recipe as Recipe
 from .report.figures import RhoDepthDisplay as RhoDepthDisplay
 from .results import PairRecord as PairRecord

@@ -7,13 +7,14 @@ first block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mitools.messages import require, unknown
+from robustsplit.normalization import NormalizedModel
 
 __all__ = ["NormalizedModel", "alexnet", "build", "resnet18", "resnet50", "small_cnn", "vgg16"]
 
@@ -170,41 +171,6 @@ def build(name: str, **options: Any) -> nn.Module:
     if name not in BUILDERS:
         raise ValueError(unknown("network", name, BUILDERS))
     return BUILDERS[name](**options)
-
-
-class NormalizedModel(nn.Module):
-    """A network that was trained on normalised images, taking images in [0, 1].
-
-    Args:
-        model: The network.
-        mean: Mean per channel that its training subtracted.
-        std: Standard deviation per channel that its training divided by.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        if len(mean) != len(std) or min(std) <= 0:
-            raise ValueError(
-                f"`mean` and `std` need one number per channel and positive deviations, got "
-                f"{mean} and {std}."
-            )
-        self.model = model
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
-
-    def forward(self, inputs: Tensor) -> Any:
-        """Normalise the inputs and apply the network.
-
-        Args:
-            inputs: Images in [0, 1], with shape (n, channels, height, width).
-
-        Returns:
-            What the network returns.
-        """
-        return self.model((inputs - self.mean) / self.std)
 
 
 def _torchvision(name: str, classes: int, seed: int) -> Any:

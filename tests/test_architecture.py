@@ -39,7 +39,7 @@ ORDER = {
         {"measurement", "recipe", "results"},
         {"network"},
         {"attacks"},
-        {"data", "zoo"},
+        {"data", "normalization", "zoo"},
         {"training"},
         {"analysis"},
         {"io", "loading", "options"},

@@ -136,8 +136,8 @@ def _out_of_bounds(low: float, high: float, bounds: tuple[float, float]) -> str:
         fix = "They look like 8-bit images: divide by 255."
     else:
         fix = (
-            "If they were normalised, undo it and make (x - mean) / std the model's first layer; "
-            "or rescale; or give the attack bounds=(low, high) and an eps in the same units."
+            "If they were normalised, undo it and attack robustsplit.NormalizedModel(model, mean, "
+            "std); or rescale; or give the attack bounds=(low, high) and an eps in the same units."
         )
     return (
         f"`inputs` lie in [{low:.4g}, {high:.4g}], outside the bounds "
