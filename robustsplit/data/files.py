@@ -1,133 +1,76 @@
-"""Images from a user's files: npz archives, and trees with a folder per class."""
+"""Images from a user's files: trees with a folder per class; npz archives are read in `npz`."""
 
 from __future__ import annotations
 
-import zipfile
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from robustsplit.data.images import DataSplits, ImageData, as_tensor
+from mitools.messages import unknown
+from robustsplit.data.folders import (
+    Layout,
+    class_folders,
+    direct_images,
+    find_layout,
+    foreign_files,
+    image_files,
+)
+from robustsplit.data.images import DataSplits, ImageData
+from robustsplit.data.npz import from_npz, splits_from_npz
+from robustsplit.data.parts import as_published
+from robustsplit.data.pictures import read_pictures
 from robustsplit.data.splits import split, with_validation
 
 __all__ = ["from_folder", "from_npz", "splits_from_folder", "splits_from_npz"]
 
-#: Names under which the three parts are found in a folder tree or an npz file.
-PARTS = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
-IMAGE_SUFFIXES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".ppm",
-    ".pgm",
-}
-INPUT_KEYS = ("inputs", "x", "images")
-LABEL_KEYS = ("labels", "y")
-
-
-def from_npz(path: str | Path) -> ImageData:
-    """Read one set from an npz file with arrays "inputs" (or "x", "images") and "labels" (or "y").
-
-    Args:
-        path: The file. Pickled objects inside are refused.
-
-    Returns:
-        The data, named after the file. Shapes are kept: (n, channels, height, width) for a
-        convolutional net. Bytes (uint8) are divided by 255, unless all are 0 or 1; other
-        numbers must be in [0, 1] already.
-    """
-    with _npz(path) as file:
-        inputs, labels = _npz_array(file, INPUT_KEYS, path), _npz_array(file, LABEL_KEYS, path)
-        classes = tuple(map(str, file["classes"])) if "classes" in file.files else ()
-    return ImageData(_from_bytes(inputs), as_tensor(labels), classes, Path(path).stem)
-
-
-def splits_from_npz(path: str | Path, *, seed: int = 0) -> DataSplits:
-    """Read three sets from an npz file: "x_train", "y_train", "x_test", ..., "y_val".
-
-    Args:
-        path: The file.
-        seed: Which images of the training set become the validation set when the file has none; a
-            file with plain "x" and "y" is split three ways.
-
-    Returns:
-        The three parts.
-    """
-    with _npz(path) as file:
-        names = set(file.files)
-        found = {}
-        for part, aliases in PARTS.items():
-            for alias in aliases:
-                for x_key in (f"{key}_{alias}" for key in INPUT_KEYS):
-                    y_key = next(
-                        (f"{k}_{alias}" for k in LABEL_KEYS if f"{k}_{alias}" in names), ""
-                    )
-                    if x_key in names and y_key:
-                        found[part] = (_from_bytes(file[x_key]), as_tensor(file[y_key]))
-        classes = tuple(map(str, file["classes"])) if "classes" in names else ()
-    if not found:
-        return split(from_npz(path), seed=seed)
-    n_classes = 1 + max(int(labels.max()) for _, labels in found.values())
-    classes = classes or tuple(map(str, range(n_classes)))
-    parts = {
-        part: ImageData(inputs, labels, classes, Path(path).stem)
-        for part, (inputs, labels) in found.items()
-    }
-    return with_validation(parts, seed, where=str(path))
-
 
 def from_folder(
-    root: str | Path, *, size: int | None = None, grayscale: bool = False
+    root: str | Path,
+    *,
+    size: int | None = None,
+    grayscale: bool = False,
+    part: str | None = None,
 ) -> ImageData:
     """Read a folder that has one folder of image files per class.
+
+    Hidden files and folders are passed over, links are followed. A folder around the class folders
+    is looked through.
 
     Args:
         root: The folder; its sub-folders, sorted by name, are the classes 0, 1, ...
         size: Resize the shorter side to this many pixels and crop the centre square; None keeps
             the images as they are, and they must have one size.
         grayscale: One channel instead of red, green and blue.
+        part: Which part to read where `root` has several, "train", "validation" or "test"; val/
+            stands for a missing test/. Its labels are those of the training part. A folder of
+            class folders alone is read as it is.
 
     Returns:
         Inputs with shape (n, channels, height, width) in [0, 1].
+
+    Raises:
+        FileNotFoundError: When there is no such folder.
+        ValueError: When it holds parts and `part` is not given; when it is not certain what its
+            folders are; for classes without images; for files that cannot be read.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f"No folder {root}. Pass a folder with one sub-folder per class.")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    names = {folder.name for folder in folders}
-    if "train" in names and "test" in names:
+    layout = find_layout(root)
+    if not layout.parts:
+        return _read(layout.root, class_folders(layout.root), layout.root, size, grayscale)
+    found = as_published(layout.parts) if part == "test" else layout.parts
+    if part is None:
         raise ValueError(
-            f"{root} has the folders train/ and test/, so it holds more than one set. Use "
-            f"splits_from_folder({str(root)!r}), or pass one of the two folders."
+            f"{layout.root} has {_shown(layout)}, so it holds parts of a data set. Use "
+            f"splits_from_folder({str(root)!r}), or pass one of these folders, or part='test'."
         )
-    files = [
-        (path, label)
-        for label, folder in enumerate(folders)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    ]
-    if not files:
+    _say(layout)
+    if part not in found:
         raise ValueError(
-            f"No images found below {root}. Expected one folder per class, with files such as "
-            f"{root}/cat/0001.png."
+            f"{layout.root}: {unknown('part', part, found)} To measure on another part, pass its "
+            "folder itself."
         )
-    images = [_read_image(path, size, grayscale) for path, _ in files]
-    shapes = {tuple(image.shape) for image in images}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"The images below {root} have {len(shapes)} different sizes, such as "
-            f"{sorted(shapes)[0][1:]} and {sorted(shapes)[-1][1:]}. Pass size=224, or another."
-        )
-    labels = torch.tensor([label for _, label in files])
-    return ImageData(torch.stack(images), labels, tuple(f.name for f in folders), root.name)
+    return _parts(layout, {part: found[part]}, size, grayscale)[part]
 
 
 def splits_from_folder(
@@ -136,9 +79,9 @@ def splits_from_folder(
     """Read a folder with train/ and test/, and val/ if there is one, each with a folder per class.
 
     Args:
-        root: The folder. Without a val/ (or validation/) folder, 15 % of the training images,
-            stratified, become the validation set. A folder of class folders alone is split three
-            ways.
+        root: The folder. Of train/ and val/ alone, val/ is the test part, as ImageNet is used.
+            Without a validation part 15 % of the training images, stratified, become it. A folder
+            of class folders alone is split three ways.
         size: As in `from_folder`.
         grayscale: As in `from_folder`.
         seed: Which split is drawn where one is needed.
@@ -146,73 +89,82 @@ def splits_from_folder(
     Returns:
         The three parts.
     """
-    root = Path(root)
-    found = {
-        part: root / alias
-        for part, aliases in PARTS.items()
-        for alias in reversed(aliases)
-        if (root / alias).is_dir()
-    }
-    if "validation" in found and not {"train", "test"} & set(found):
-        raise ValueError(
-            f"{root} has the folder {found['validation'].name}/ and neither train/ nor test/, so "
-            "it is neither a set with its parts nor a folder of classes. Expected train/ and "
-            "test/ (and val/), or class folders alone."
-        )
-    if not found:
+    layout = find_layout(root)
+    if not layout.parts:
         return split(from_folder(root, size=size, grayscale=grayscale), seed=seed)
-    parts = {
-        part: from_folder(folder, size=size, grayscale=grayscale) for part, folder in found.items()
-    }
-    parts = {
-        part: ImageData(data.inputs, data.labels, data.classes, root.name)
-        for part, data in parts.items()
-    }
-    return with_validation(parts, seed, where=str(root))
+    _say(layout)
+    found = as_published(layout.parts)
+    if missing := {"train", "test"} - set(found):
+        raise ValueError(
+            f"{layout.root} has {_shown(layout)} and no {missing.pop()} part. Expected train/ "
+            "and test/ or val/, each with class folders. To split one part three ways, pass its "
+            "folder."
+        )
+    return with_validation(_parts(layout, found, size, grayscale), seed, where=str(root))
 
 
-def _npz(path: str | Path) -> Any:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"No file {path}. Pass an npz file with the arrays x and y.")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no npz file, or a damaged one. Write it with numpy.savez.")
-    return np.load(path, allow_pickle=False)
+def _parts(
+    layout: Layout, wanted: dict[str, Path], size: int | None, grayscale: bool
+) -> dict[str, ImageData]:
+    """Read parts, all with the labels of the training part."""
+    train = layout.parts.get("train")
+    names = [folder.name for folder in class_folders(train)] if train is not None else None
+    parts = {}
+    for part, folder in wanted.items():
+        folders = class_folders(folder)
+        if names is not None and (strange := [f.name for f in folders if f.name not in names]):
+            raise ValueError(
+                f"{folder} has class folders that {train} has not: {', '.join(strange[:5])} "
+                f"({len(strange)} of {len(folders)}). All parts must have the same classes; are "
+                "its images sorted into class folders?"
+            )
+        parts[part] = _read(layout.root, folders, folder, size, grayscale, names)
+    return parts
 
 
-def _npz_array(file: Any, keys: tuple[str, ...], path: str | Path) -> np.ndarray:
-    for key in keys:
-        if key in file.files:
-            return np.asarray(file[key])
-    raise ValueError(
-        f"{path} has no array named {' or '.join(map(repr, keys))}; it holds "
-        f"{', '.join(file.files) or 'nothing'}."
+def _read(
+    root: Path,
+    folders: Sequence[Path],
+    where: Path,
+    size: int | None,
+    grayscale: bool,
+    names: Sequence[str] | None = None,
+) -> ImageData:
+    """Read the images of class folders; `names` are all classes in the order of their labels."""
+    names = names or [folder.name for folder in folders]
+    numbers = {name: number for number, name in enumerate(names)}
+    files = [(path, numbers[f.name]) for f in folders for path in image_files(f)]
+    foreign = [path for folder in folders for path in foreign_files(folder)]
+    if foreign:
+        kinds = sorted({path.suffix or path.name for path in foreign})
+        warnings.warn(
+            f"{len(foreign)} files below {where} are no images that can be read and were passed "
+            f"over, such as {foreign[0]} ({', '.join(kinds[:5])}).",
+            stacklevel=4,
+        )
+    if stray := sum(1 for _ in direct_images(where)):
+        warnings.warn(
+            f"{stray} images lie in {where} itself, in no class folder, and were passed over.",
+            stacklevel=4,
+        )
+    images = read_pictures([path for path, _ in files], size=size, grayscale=grayscale)
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"The images below {where} have {len(shapes)} different sizes, such as "
+            f"{sorted(shapes)[0][1:]} and {sorted(shapes)[-1][1:]}. Pass size=224, or another "
+            "(--size 224)."
+        )
+    labels = torch.tensor([label for _, label in files])
+    return ImageData(torch.stack(images), labels, tuple(names), root.name)
+
+
+def _shown(layout: Layout) -> str:
+    return " and ".join(
+        f"{folder.relative_to(layout.root).parts[0]}/" for folder in layout.parts.values()
     )
 
 
-def _from_bytes(array: np.ndarray) -> Tensor:
-    if array.dtype == np.uint8 and array.size and array.max() > 1:  # else it is black and white
-        return torch.from_numpy(array.astype(np.float32) / 255.0)
-    return as_tensor(array)
-
-
-def _read_image(path: Path, size: int | None, grayscale: bool) -> Tensor:
-    from PIL import Image
-
-    with Image.open(path) as opened:
-        if opened.mode in ("I", "F"):
-            raise ValueError(
-                f"{path} has 32-bit pixels, whose range is not known. Save it with 8 or 16 bits."
-            )
-        shallow: Image.Image = opened
-        if opened.mode.startswith("I;16"):  # `convert` would cut off at 255, not scale
-            deep = np.asarray(opened).astype(np.float64)
-            shallow = Image.fromarray(np.round(deep / 257).astype(np.uint8))
-        image = shallow.convert("L" if grayscale else "RGB")
-    if size is not None:
-        scale = size / min(image.size)
-        wide, high = (max(size, round(side * scale)) for side in image.size)
-        image = image.resize((wide, high), Image.Resampling.BILINEAR)
-        left, top = (wide - size) // 2, (high - size) // 2
-        image = image.crop((left, top, left + size, top + size))
-    pixels = np.asarray(image, dtype=np.float32) / 255.0
-    return torch.from_numpy(pixels[None] if grayscale else pixels.transpose(2, 0, 1).copy())
+def _say(layout: Layout) -> None:
+    for note in layout.notes:
+        warnings.warn(note, stacklevel=3)

@@ -1,7 +1,7 @@
 """Inputs with their labels, checked: `ImageData`, three of them as `DataSplits`, `as_image_data`.
 
 Attacks measure their budget in units of the pixel range, so images live in [0, 1] everywhere in
-this package; a mean and a standard deviation belong into the model (`zoo.NormalizedModel`).
+this package; a mean and a standard deviation belong into the model (`NormalizedModel`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from robustsplit.data.overlap import check_disjoint
+from robustsplit.data.parts import parts_of
 
 __all__ = ["DataSplits", "ImageData", "as_image_data", "as_tensor"]
+
+#: Rounding, as of resizing or colour conversion: values this near to [0, 1] are set to its bound.
+ROUNDING = 1e-5
+#: Values this near to [0, 1] come from interpolation that overshoots, not from normalisation.
+OVERSHOOT = 0.25
+#: No data set comes in more parts.
+MANY_PARTS = 10
+#: So many classes may have a name whatever the number of inputs; beyond, a label is an id.
+MANY_CLASSES = 100_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +58,13 @@ class ImageData:
                 "labels."
             )
         n_classes = int(labels.max()) + 1
+        if not self.classes and n_classes > max(MANY_CLASSES, len(labels)):
+            raise ValueError(
+                f"Label {n_classes - 1} with {len(labels)} inputs is no class number; is it an "
+                "id? Labels count the classes from 0: np.unique(y, return_inverse=True)[1]."
+            )
         classes = tuple(map(str, self.classes)) or tuple(map(str, range(n_classes)))
+        _check_names(classes)
         if n_classes > len(classes):
             raise ValueError(
                 f"The largest label is {n_classes - 1}, but there are only {len(classes)} class "
@@ -227,18 +243,34 @@ def _checked_inputs(inputs: Any) -> Tensor:
             f"{bad} of {len(inputs)} inputs hold NaN or infinity. Drop or repair them."
         )
     low, high = float(inputs.min()), float(inputs.max())
-    if low < 0 or high > 1:
-        advice = (
-            "Divide them by 255."
-            if low >= 0 and 1.5 < high <= 255
-            else "Undo the normalisation, and put mean and standard deviation into the model with "
-            "NormalizedModel(model, mean, std)."
-        )
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        if low >= 0 and 1.5 < high <= 255:
+            advice = "Divide them by 255."
+        elif low >= 0 and 255 < high <= 65535:
+            advice = "Divide them by 65535."
+        elif low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
+            advice = "If bicubic resizing overshot, clip them: x.clip(0, 1)."
+        else:
+            advice = (
+                "Undo the normalisation, and put mean and standard deviation into the model with "
+                "robustsplit.NormalizedModel(model, mean, std)."
+            )
         raise ValueError(
-            f"Images must lie in [0, 1], got values from {low:.3g} to {high:.3g}. {advice} Attack "
+            f"Images must lie in [0, 1], got values from {low:.7g} to {high:.7g}. {advice} Attack "
             "budgets such as 8/255 are measured in that range."
         )
-    return inputs
+    return inputs.clamp_(0, 1) if low < 0 or high > 1 else inputs
+
+
+def _check_names(classes: tuple[str, ...]) -> None:
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise ValueError(f"Two classes are named {twice!r}. Give each a name of its own.")
+    if len(classes) <= MANY_PARTS and len(parts_of(classes)) == len(classes):
+        raise ValueError(
+            f"The classes are named {', '.join(classes)}: these are parts of a data set. Pass the "
+            "folder of one part, with one sub-folder per class, or use splits_from_folder."
+        )
 
 
 def _checked_labels(labels: Any) -> Tensor:
@@ -250,8 +282,13 @@ def _checked_labels(labels: Any) -> Tensor:
             f"Labels must have shape (n,), got {tuple(labels.shape)}. For one-hot labels pass "
             "labels.argmax(1)."
         )
-    if labels.is_floating_point() and not bool((labels == labels.floor()).all()):
-        raise TypeError("Labels must be whole numbers from 0, got fractions.")
+    if labels.is_complex():
+        raise TypeError(f"Labels must be whole numbers from 0, got {labels.dtype}.")
+    if labels.is_floating_point():
+        if not bool((labels == labels.floor()).all()):
+            raise TypeError("Labels must be whole numbers from 0, got fractions.")
+        if labels.numel() and float(labels.abs().max()) > 2**53:
+            raise ValueError(f"Labels must count from 0, got {float(labels.abs().max()):.3g}.")
     labels = labels.detach().to("cpu", torch.int64, copy=True)
     if labels.numel() and int(labels.min()) < 0:
         raise ValueError(f"Labels must count from 0, got {int(labels.min())}.")
@@ -265,7 +302,13 @@ def as_tensor(data: Any) -> Tensor:
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"Data and labels must be numbers, got dtype {array.dtype}.")
-    return torch.from_numpy(np.ascontiguousarray(array))
+    if array.dtype.kind == "u" and array.itemsize > 1:  # torch has few operations on these
+        if array.size and array.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"Numbers must fit into 64 bits with a sign, got {array.max()}.")
+        array = array.astype(np.int64)
+    if array.dtype.kind == "f" and array.itemsize > 8:
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

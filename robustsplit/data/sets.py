@@ -57,7 +57,7 @@ def imagenette(
     """Read Imagenette from a local copy of `imagenette2[-320|-160]/` below `root`.
 
     Args:
-        root: The folder above it.
+        root: The folder above it, or the folder itself.
         size: Side of the square the images are resized and cropped to, in pixels.
         release: "full", "320px" or "160px": which copy it is.
         seed: Which training images become the validation set.
@@ -69,6 +69,8 @@ def imagenette(
     if release not in folders:
         raise ValueError(unknown("Imagenette release", release, folders))
     base = Path(root) / folders[release]
+    if not base.is_dir() and (Path(root) / "train").is_dir():
+        base = Path(root)  # the folder itself was given
     parts = {"train": from_folder(base / "train", size=size)}
     parts["test"] = from_folder(base / "val", size=size)
     parts = {
