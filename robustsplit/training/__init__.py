@@ -9,6 +9,7 @@ from robustsplit.training.loop import (
     fit,
     train_epoch,
 )
+from robustsplit.training.preprocessing import preprocessing_doubt
 from robustsplit.training.store import MemoryStore, StoreLike
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "derive_seed",
     "fit",
     "perturbed",
+    "preprocessing_doubt",
     "train_epoch",
 ]
