@@ -151,6 +151,16 @@ def rho(
             help="A .safetensors file, or a .pt file with tensors only. Without: untrained."
         ),
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Where in the weights file, such as state_dict_ema.")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="What to take off the weights' names, such as model.")
+    ] = None,
+    mean: Annotated[
+        str, typer.Option(help="The network's training normalised: imagenet, or 0.5,0.5,0.5.")
+    ] = "",
+    std: Annotated[str, typer.Option(help="Likewise; a name as --mean stands for both.")] = "",
     arguments: Arguments = None,
     attack: Annotated[
         str, typer.Option(help="clean, fgsm, ifgsm, pgd, cw or autoattack.")
@@ -214,6 +224,10 @@ def rho(
         model,
         read_data(data, size, grayscale),
         weights=weights,
+        key=key,
+        prefix=prefix,
+        mean=mean,
+        std=std,
         arguments=factory_arguments(arguments),
         attack={"name": attack} if attack == "clean" else paper_attack_table(attack, eps),
         layers=globs(pattern),

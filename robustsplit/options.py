@@ -81,7 +81,7 @@ def input_shape(text: str) -> list[int]:
 
 
 def read_data(path: Path, size: int, grayscale: bool) -> ImageData:
-    """Read one set of images.
+    """Read one set of images; of several parts, the test part.
 
     Args:
         path: An npz file, or a folder with one folder of images per class.
@@ -97,7 +97,12 @@ def read_data(path: Path, size: int, grayscale: bool) -> ImageData:
     from robustsplit import data
 
     if path.is_dir():
-        return data.from_folder(path, size=size or None, grayscale=grayscale)
+        return data.from_folder(path, size=size or None, grayscale=grayscale, part="test")
     if not path.is_file():
         raise FileNotFoundError(f"No data at {path}: neither an npz file nor a folder.")
-    return data.from_npz(path)
+    if size or grayscale:
+        raise ValueError(
+            "--size and --grayscale are for folders of images; the arrays of an npz file are "
+            "taken as they are. Resize them before saving."
+        )
+    return data.from_npz(path, part="test")
