@@ -64,6 +64,10 @@ class DataConfig:
         0, "resize and crop images of a folder to this side; 0: as they are", least=0
     )
     grayscale: bool = setting(False, "read images of a folder with one channel")
+    mean: tuple[float, ...] | str = setting(
+        (), "per channel, if the networks take normalised images; or a name, such as `imagenet`"
+    )
+    std: tuple[float, ...] | str = setting((), "likewise; with a name as `mean` not needed")
     max_train: int = setting(
         0,
         "use only so many training images, the first of each class in proportion; 0: all",
@@ -84,6 +88,10 @@ class ModelConfig:
     )
     weights: str = setting("", "weights of a regular network: [train] is then skipped")
     robust_weights: str = setting("", "weights of a robust network: [robust] is then skipped")
+    weights_key: str = setting("", "where in the file of `weights`, such as `state_dict_ema`")
+    weights_prefix: str = setting("", "what to take off the front of its names, such as `model.`")
+    robust_weights_key: str = setting("", "the same for `robust_weights`")
+    robust_weights_prefix: str = setting("", "likewise")
 
 
 @dataclass(frozen=True)
@@ -370,6 +378,10 @@ def _checked(value: Any, hint: Any, metadata: Mapping[str, Any], label: str) -> 
     """Return `value` as the type `hint`, inside its range, or say what was expected."""
     origin = get_origin(hint)
     hint = str if origin is Literal else hint
+    if origin is types.UnionType:  # text, or a list
+        return _checked(
+            value, str if isinstance(value, str) else get_args(hint)[0], metadata, label
+        )
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{label} must be a list, got {value!r}. Write it as [{value!r}].")

@@ -24,9 +24,10 @@ from robustsplit.analysis.inputs import large_enough
 from robustsplit.attacks import Attack, attack_from_config
 from robustsplit.data import DataSplits
 from robustsplit.io import Journal, Store, exclusive, sweep
-from robustsplit.loading import build_model, load_weights
+from robustsplit.loading import build_model, load_weights, normalized
 from robustsplit.network import Split
 from robustsplit.network.hashing import hash_tensors, kind_of
+from robustsplit.normalization import NormalizedModel, normalised_by
 from robustsplit.report.files import write_outputs
 from robustsplit.report.findings import Findings
 from robustsplit.results import Profile, RhoResult
@@ -34,7 +35,7 @@ from robustsplit.study.config import AttackConfig, Config, ConfigError, TrainCon
 from robustsplit.study.progress import Progress
 from robustsplit.study.rundir import RunDirectory
 from robustsplit.study.threads import fixed_threads
-from robustsplit.training import fit
+from robustsplit.training import fit, preprocessing_doubt
 
 __all__ = ["Experiment", "load_data"]
 
@@ -146,6 +147,10 @@ def check(config: Config) -> None:
             except (ValueError, TypeError) as error:
                 raise ConfigError(f"[{where}]: {error}") from error
     try:
+        normalized(nn.Identity(), config.data.mean, config.data.std)
+    except ValueError as error:
+        raise ConfigError(f"[data]: {error}") from error
+    try:
         config.mi.measurement()
     except (ValueError, TypeError) as error:
         raise ConfigError(f"`mi.estimator`: {error}") from error
@@ -204,8 +209,11 @@ class _Run:
         self.attack = as_attack(self.config.attack)
         trained_on = self.config.robust.attack
         self.train_attack = as_attack(trained_on) if trained_on.name else self.attack
-        self.untrained = build_model(
-            self.config.model.factory, self.config.model.arguments, seed=self.config.seed
+        model = self.config.model
+        self.untrained = normalized(
+            build_model(model.factory, model.arguments, seed=self.config.seed),
+            self.config.data.mean,
+            self.config.data.std,
         )
         self.environment, self.warnings = directory.record_environment(
             data=fingerprint(self.data), network=fingerprint(self.untrained), **self.weights()
@@ -244,7 +252,7 @@ class _Run:
             config=self.config.to_toml(),
             environment=self.environment,
             attack=self.attack.label,
-            data=f"{self.data.name}, {len(self.data.test)} test images",
+            data=f"{self.data.name}, {len(self.data.test)} test images{normalised_by(regular)}",
             toy=self.config.data.source == "digits",
             unit=self.config.output.unit,
             warnings=tuple(dict.fromkeys([*self.warnings, *_said(results, profiles)])),
@@ -272,7 +280,7 @@ class _Run:
         given = own.weights if name == "regular" else own.robust_weights
         self.begin(f"{name} training")
         if given:
-            load_weights(model, given)
+            self.load(name, model, given)
         else:
             fit(
                 model,
@@ -291,6 +299,15 @@ class _Run:
             )
         self.progress.done(self.stage)
         return model.eval()
+
+    def load(self, name: str, model: nn.Module, path: str) -> None:
+        """Load the user's weights, and keep what a reader must know of them."""
+        own, at = self.config.model, "weights" if name == "regular" else "robust_weights"
+        key, prefix = getattr(own, f"{at}_key"), getattr(own, f"{at}_prefix")
+        said = list(load_weights(model, path, key=key or None, prefix=prefix or None).notes)
+        if doubt := preprocessing_doubt(model, self.data.validation):
+            said.insert(0, doubt)
+        self.warnings += [f"{name} network: {sentence}" for sentence in said]
 
     def algorithm1(
         self, key: str, split: Split, regular: nn.Module, robust: nn.Module
@@ -424,6 +441,8 @@ def fingerprint(thing: DataSplits | nn.Module) -> str:
     """Return the SHA-256 of all tensors of a data set or a network."""
     if isinstance(thing, nn.Module):
         tensors = list(thing.state_dict().values())
+        if isinstance(thing, NormalizedModel):
+            tensors += [thing.mean, thing.std]
     else:
         parts = (thing.train, thing.validation, thing.test)
         tensors = [tensor for part in parts for tensor in (part.inputs, part.labels)]

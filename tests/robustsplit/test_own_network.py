@@ -1,16 +1,18 @@
 """A user's network and images on the command line: folders, keys, prefixes, normalisation."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from robustsplit import NormalizedModel, accuracy, digits, fit
+from robustsplit import Experiment, NormalizedModel, accuracy, digits, fit
 from robustsplit.cli import main
 from robustsplit.data import ImageData
 from robustsplit.loading import build_model, load_network
+from robustsplit.study.config import ConfigError, load, parse
 from robustsplit.training import Recipe
 
 NETS = """
@@ -172,3 +174,82 @@ def ready():
         main(words)
     said = capsys.readouterr().err
     assert "the network is as its factory made it" in said and "untrained" not in said
+
+
+STUDY = """
+name = "own"
+threads = 1
+[data]
+source = "folder"
+path = "{user}/digits"
+grayscale = true
+max_train = 60
+mean = {mean}
+std = {std}
+[model]
+factory = "{user}/nets.py:tiny"
+weights = "{user}/w.ckpt"
+robust_weights = "{user}/both.ckpt"
+robust_weights_key = "state_dict"
+robust_weights_prefix = "model."
+[attack]
+name = "fgsm"
+eps = 0.05
+[split]
+last = [1]
+[algorithm1]
+trials = 1
+epochs = 1
+[mi]
+n_permutations = 2
+networks = []
+[output]
+formats = ["svg"]
+"""
+
+
+def study(user, mean, std):
+    return parse(tomllib.loads(STUDY.format(user=user, mean=mean, std=std)))
+
+
+@pytest.mark.parametrize(("mean", "std"), [(f"[{MEAN}]", f"[{STD}]"), (f'"{MEAN}"', f'"{STD}"')])
+def test_a_study_normalises_and_reads_the_published_parts(user, tmp_path, mean, std):
+    findings = Experiment.create(study(user, mean, std), tmp_path / "run").run()
+    assert "normalised by mean 0.75, std 0.1" in findings.data
+    clean = findings.scores["regular"]["clean"]
+    assert clean.n == len(three(digits().test)) and clean.percent > 90
+    assert findings.results[0].f_b == ("5",)
+    assert not any("other inputs" in sentence for sentence in findings.warnings)
+    assert load(tmp_path / "run" / "config.toml").data == study(user, mean, std).data
+
+
+def test_a_study_says_when_the_normalisation_is_missing(user, tmp_path):
+    run = tmp_path / "run"
+    findings = Experiment.create(study(user, "[]", "[]"), run).run()
+    for name in ("regular", "robust"):
+        assert any(
+            said.startswith(f"{name} network: The network gets") and "--mean" in said
+            for said in findings.warnings
+        )
+    text = (run / "config.toml").read_text()
+    assert "mean = []" in text and "std = []" in text
+    changed = text.replace("mean = []", "mean = [0.5]").replace("std = []", "std = [0.5]")
+    (run / "config.toml").write_text(changed)
+    with pytest.raises(ValueError, match="network changed since this run began"):
+        Experiment.open(run).run()
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        ("[0.5]", "[]", r"\[data\]: `mean` is given without `std`"),
+        ("[]", "[0.5]", r"\[data\]: `std` is given without `mean`"),
+        ('"imagnet"', "[]", r"\[data\]: .*Did you mean 'imagenet'"),
+        ("[123.0]", "[58.0]", r"\[data\]: .*Divide numbers for pixels"),
+        ("0.5", "0.5", r"`data.mean` must be a list, got 0.5. Write it as \[0.5\]"),
+        ("[true]", "[0.5]", r"`data.mean\[0\]` must be a number"),
+    ],
+)
+def test_means_of_a_study_are_checked_before_anything_runs(user, tmp_path, mean, std, message):
+    with pytest.raises(ConfigError, match=message):
+        Experiment.create(study(user, mean, std), tmp_path / "run")
