@@ -148,10 +148,7 @@ def _assessed(pair: Pair, rows: LayerRows, how: Measurement, seed: int) -> Asses
     x, y = rows.reduced(pair.parent, for_x), rows.reduced(pair.child, for_y)
     for name, side in ((pair.parent, x), (pair.child, y)):
         if not side.any():
-            return (
-                f"Layer {name!r} is constant within every class (a dead or collapsed layer). "
-                "Given the label, it shares no information with any other layer."
-            )
+            return rows.constant(name)
     return assess(
         x,
         y,
@@ -227,6 +224,7 @@ def _settings(
         "reduction": _reduction_text(how.estimator_used),
         "cross_check": check if isinstance(check, str) else repr(check),
         "point": how.point,
+        "sources": dict(rows.sources),
         "reduce": "flatten" if rows.reduce is None else str(rows.reduce),
         "attack": attack.label,
         "attack_settings": attack.describe(),

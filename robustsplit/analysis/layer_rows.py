@@ -6,7 +6,8 @@ it belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,8 @@ class LayerRows:
         widths: Width of each layer, flattened, before any reduction.
         raw: Per layer, what the hooks kept, with shape (n, d).
         labels: With shape (n,).
+        sources: Per layer, which tensor was read, as in `robustsplit.network.Activations`.
+        output: Returns the rows of a layer's own output, whatever was read, for its name.
         reduce: What the hooks did; None: flattened.
         sketched: Whether they projected the activations because they were too large to keep.
         notes: What a reader must know, in sentences.
@@ -52,6 +55,8 @@ class LayerRows:
     widths: Mapping[str, int]
     raw: Mapping[str, Array]
     labels: NDArray[np.int64]
+    sources: Mapping[str, str]
+    output: Callable[[str], Array]
     reduce: Any = None
     sketched: bool = False
     notes: list[str] = field(default_factory=list)
@@ -77,14 +82,16 @@ class LayerRows:
             ValueError: For unknown layers, and for fewer than two.
         """
         inputs = data.inputs.to(place(model)[1])
-        probe = collect(model, inputs[:2], layers, point=measurement.point)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the pass over all inputs says it again
+            probe = collect(model, inputs[:2], layers, point=measurement.point)
         if not probe.pairs:
             raise ValueError(
                 f"Connectivity needs two layers or more, got {', '.join(probe)}. Leave `layers` "
                 "out for all weight layers."
             )
         widths = {name: rows.shape[1] for name, rows in probe.items()}
-        reduce, notes = measurement.reduce, []
+        reduce, notes = measurement.reduce, list(probe.missing)
         needed = 4 * len(data) * sum(widths.values())
         sketched = reduce is None and needed > measurement.memory
         if sketched:
@@ -94,18 +101,29 @@ class LayerRows:
                 f"each layer was projected to {SKETCH_WIDTH} random directions, and the published "
                 "estimator, which needs the full widths, was left out."
             )
-        raw = collect(
-            model,
-            inputs,
-            layers,
-            point=measurement.point,
-            reduce=reduce,
-            batch_size=measurement.batch_size,
-        ).numpy()
+        options: dict[str, Any] = {"reduce": reduce, "batch_size": measurement.batch_size}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The model (normalises|gives)")  # noted
+            captured = collect(model, inputs, layers, point=measurement.point, **options)
+        if captured.mixing:
+            notes.append(captured.mixing)
+
+        def output(name: str) -> Array:
+            return collect(model, inputs, [name], point="pre", **options).numpy()[name]
+
         names = probe if layers is None else [w.name for w in weight_layers(model, inputs[:2])]
-        offsets = _offsets(list(names), probe.pairs)
-        labels = data.labels.numpy()
-        return cls(probe.pairs, offsets, widths, raw, labels, reduce, sketched, notes)
+        return cls(
+            pairs=probe.pairs,
+            offsets=_offsets(list(names), probe.pairs),
+            widths=widths,
+            raw=captured.numpy(),
+            labels=data.labels.numpy(),
+            sources=captured.sources,
+            output=output,
+            reduce=reduce,
+            sketched=sketched,
+            notes=notes,
+        )
 
     def reduced(self, name: str, reduction: Reduction | None) -> Array:
         """Return a layer minus its class means, reduced; computed once for each reduction.
@@ -134,6 +152,20 @@ class LayerRows:
                 rows = reduction.reduce(rows)
             self._reduced[key] = rows
         return self._reduced[key]
+
+    def constant(self, name: str) -> str:
+        """Say why a layer's values do not vary within the classes, after a pass that finds out."""
+        source = self.sources[name]
+        if source != "output" and within_classes(self.output(name), self.labels).any():
+            return (
+                f"What was read of layer {name!r}, the {source}, is constant within every class, "
+                "though the layer's own output varies: what lies between them, such as an "
+                "activation function, lets nothing through. point='pre' reads the output."
+            )
+        return (
+            f"Layer {name!r} is constant within every class, a dead or collapsed layer: it shares "
+            "no information with any other, given the label."
+        )
 
 
 def within_classes(activations: Array, labels: NDArray[np.int64]) -> Array:

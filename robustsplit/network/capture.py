@@ -20,15 +20,28 @@ from torch import Tensor, nn
 
 from mitools.messages import unknown
 from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
-from robustsplit.network.models import call, eager, eval_mode, first_tensor, unwrap
+from robustsplit.network.models import (
+    call,
+    continuous,
+    eager,
+    eval_mode,
+    first_index,
+    first_tensor,
+    tensors_in,
+    unwrap,
+)
 from robustsplit.network.pairs import Pair
 from robustsplit.network.passes import TRACING
+from robustsplit.network.probes import batch_statistics
 from robustsplit.network.reduce import Reduction, bound
 from robustsplit.network.trace import Call, trace
 
 __all__ = ["Activations", "Point", "capture", "collect"]
 
 Point = Literal["post", "pre"]
+
+#: By how much of the largest output an input's output may change with the batch it is in.
+MIXING = 1e-3
 
 
 class Activations(Mapping[str, Tensor]):
@@ -37,8 +50,12 @@ class Activations(Mapping[str, Tensor]):
     Attributes:
         layers: The layers, in execution order.
         pairs: The consecutive ones, with whether they are connected.
-        sources: Per layer, which tensor was read: "output", or "input of NAME".
+        sources: Per layer, which tensor was read: "output", "input of NAME", or "input 2 of NAME"
+            where NAME is given another one first, such as a query or a condition.
         point: "post" or "pre", as asked.
+        missing: Which weights are no layers, one sentence per reason.
+        mixing: Why the values of an input depend on the others of its batch; empty if nothing
+            shows that they do.
     """
 
     def __init__(
@@ -47,11 +64,17 @@ class Activations(Mapping[str, Tensor]):
         pairs: Sequence[Pair],
         sources: Mapping[str, str],
         point: Point,
+        missing: Sequence[str] = (),
+        mixing: str = "",
+        answer: Tensor | None = None,
     ) -> None:
         self.layers = tuple(layers)
         self.pairs = tuple(pairs)
         self.sources = dict(sources)
         self.point = point
+        self.missing = tuple(missing)
+        self.mixing = mixing
+        self._answer = answer
         self._chunks: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
 
     @property
@@ -113,16 +136,17 @@ def capture(
         example: A batch for one trial pass, which finds the layers and their order.
         layers: As for `weight_layers`: None, names and globs, a position or slice, or a function.
         point: "post" for f^(j) = sigma(W h + b), taken as what the next weight layer receives,
-            after activation, pooling and residual addition; a layer that the next one does not
-            depend on, the last layer, and blocks give their output. "pre" for the module's own
-            output.
+            after activation, pooling and residual addition: the first of its inputs that depends
+            on the layer. A layer that the next one does not depend on, the last layer, and blocks
+            give their output. "pre" for the module's own output. `sources` says what was read.
         reduce: None (flatten), "gap" (average over positions), a `Sketch`, or a callable
             from (b, ...) to (b, d).
         shortcuts: Whether projections on residual shortcuts are layers.
         device: Where rows are kept; None for where they are made.
 
     Yields:
-        The activations: float32 (float64 for float64 models), shape (n, d) per layer.
+        The activations: float32 (float64 for float64 models), shape (n, d) per layer. Complex
+        values give two columns each, real and imaginary part.
 
     Raises:
         ValueError: For unknown or uncalled layers, a first axis that is not the batch, or a
@@ -166,7 +190,8 @@ def collect(
         inputs: Shape (n, ...), on any device.
         layers: As for `capture`, like all that is not listed here.
         batch_size: Rows per forward pass. Kernels depend on it, so values agree across batch sizes
-            to rounding, not to the bit.
+            to rounding, not to the bit. Where they do not (batch normalisation without running
+            statistics, random numbers), a warning says so.
         point: See `capture`.
         reduce: See `capture`.
         shortcuts: See `capture`.
@@ -181,20 +206,47 @@ def collect(
     target = next((p.device for p in root.parameters()), inputs.device)
     context = capture(root, inputs, layers, point=point, reduce=reduce, shortcuts=shortcuts)
     with torch.no_grad(), context as activations:
-        for batch in inputs.split(batch_size):
-            call(root, batch.to(target))
+        for number, batch in enumerate(inputs.split(batch_size)):
+            output = call(root, batch.to(target))
+            if number == 0:
+                _warn_of_mixing(activations, output, len(batch))
             if progress is not None:
                 progress(len(batch))
     return activations
+
+
+def _warn_of_mixing(activations: Activations, output: Any, batch: int) -> None:
+    """Warn when an input's output is another one in this batch than in the trial pass."""
+    alone, together = activations._answer, first_tensor(output)
+    if alone is None or together is None or activations.mixing or batch <= len(alone):
+        return
+    together = together[: len(alone)].detach()
+    if together.shape != alone.shape or not continuous(alone):
+        return
+    scale = float(alone.abs().max())
+    apart = float((together - alone).abs().max())
+    if apart > max(MIXING, 20 * torch.finfo(alone.dtype).eps) * scale:
+        activations.mixing = (
+            f"The model gives its first inputs other outputs in a batch of {batch} than in one of "
+            f"{len(alone)}: by up to {100 * apart / scale:.2g} % of the largest. It mixes the "
+            "rows of a batch or draws random numbers in eval mode, so activations depend on the "
+            "batch size."
+        )
+        warnings.warn(activations.mixing, stacklevel=3)
 
 
 class _Tap:
     """Where one layer's values are read: the input or the output of a pass of a module."""
 
     def __init__(
-        self, key: str, at: Call, side: Literal["input", "output"], reduce: Reduction | None
+        self,
+        key: str,
+        at: Call,
+        side: Literal["input", "output"],
+        reduce: Reduction | None,
+        index: int | None = None,
     ) -> None:
-        self.key, self.at, self.side = key, at, side
+        self.key, self.at, self.side, self.index = key, at, side, index
         weights = [p.ndim for p in at.module.parameters(recurse=False) if p.ndim >= 2]
         # A module that multiplies by a matrix works on the last axis, by a kernel on the second.
         self.reduce = bound(reduce, key, max(weights) == 2 if weights else None)
@@ -224,10 +276,27 @@ def _plan(
             taps.append(_Tap(entry.key, entry, "output", reduce))
             sources[entry.key] = "output"
         else:
-            taps.append(_Tap(entry.key, following, "input", reduce))
-            sources[entry.key] = f"input of {following.key}"
+            index = network.received(entry, following)
+            assert index is not None
+            taps.append(_Tap(entry.key, following, "input", reduce, index))
+            which = "input" if index == following.main else f"input {index + 1}"
+            sources[entry.key] = f"{which} of {following.key}"
     described = [network.layer(entry) for entry in chosen]
-    return Activations(described, network.pairs(chosen), sources, point), taps
+    mixing = batch_statistics(network.trace)
+    if mixing:
+        warnings.warn(mixing, stacklevel=5)
+    answer = network.trace.answer
+    rows = answer is not None and answer.shape[:1] == (network.trace.batch,)
+    activations = Activations(
+        described,
+        network.pairs(chosen),
+        sources,
+        point,
+        missing=network.warnings,
+        mixing=mixing,
+        answer=answer if rows else None,
+    )
+    return activations, taps
 
 
 class _RowRecorder:
@@ -290,12 +359,14 @@ class _RowRecorder:
 
     def keep(self, tap: _Tap, value: Any) -> Tensor:
         """Reduce one activation and copy the result."""
-        tensor = first_tensor(value)
-        if tensor is None:
+        found = list(tensors_in(value))
+        index = first_index(found) if tap.index is None else tap.index
+        if index >= len(found):
             raise ValueError(
-                f"The {tap.side} of {tap.at.key!r} holds no tensor (got {type(value).__name__})."
+                f"The {tap.side} of {tap.at.key!r} holds {len(found)} tensors, expected "
+                f"{index + 1} or more as in the trial pass (got {type(value).__name__})."
             )
-        tensor = tensor.detach()
+        tensor = found[index].detach()
         if tensor.shape[:1] != (self.batch,):
             raise ValueError(
                 f"The {tap.side} of {tap.at.key!r} has shape {tuple(tensor.shape)} for a batch "
@@ -316,6 +387,8 @@ class _RowRecorder:
                 "distinct values: expect ties, which nearest-neighbour estimates cannot resolve.",
                 stacklevel=2,
             )
+        if reduced.is_complex():
+            reduced = torch.view_as_real(reduced.resolve_conj()).flatten(1)
         dtype = torch.float64 if reduced.dtype == torch.float64 else torch.float32
         return reduced.to(self.device or reduced.device, dtype, copy=True)
 

@@ -1,6 +1,7 @@
 """Activations: the right values, the right rows, and no trace left behind."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 import torchvision
 from torch import nn
 
+from robustsplit import connectivity
 from robustsplit.network import Sketch, capture, collect, unwrap
+from tests.robustsplit.odd_networks import ClassToken, Conditioned, LearnedQuery
 
 IMAGES = torch.rand(4, 3, 64, 64)
 
@@ -371,3 +374,123 @@ def test_vgg16_at_full_size_stays_small():
     activations = collect(model, torch.rand(3, 3, 224, 224), batch_size=1, reduce=Sketch(12))
     assert len(activations) == 16
     assert sum(rows.nbytes for rows in activations.values()) == 3 * 16 * 12 * 4
+
+
+class TestPostIsWhatDependsOnTheLayer:
+    def test_keys_and_values_beside_a_learned_query(self):
+        model, x = LearnedQuery().eval(), torch.rand(5, 3, 2, 2)
+        rows = collect(model, x)
+        assert rows.sources["hidden"] == "input 2 of attention"
+        with torch.no_grad():
+            torch.testing.assert_close(rows["hidden"], model.tokens(x).flatten(1))
+            torch.testing.assert_close(rows["out"], model(x))
+        assert rows.sources["embed"] == "input of hidden"
+
+    @pytest.mark.parametrize("keywords", [False, True])
+    def test_what_is_conditioned_and_not_its_condition(self, keywords):
+        model, x = Conditioned(keywords), torch.rand(5, 4)
+        rows = collect(model, x)
+        assert rows.sources["h"] == "input 2 of film"
+        with torch.no_grad():
+            hidden = model.h(model.first(x).relu()).relu()
+        torch.testing.assert_close(rows["h"], hidden)
+        assert not torch.equal(rows["h"][:, :4], x)
+
+    @pytest.mark.parametrize(("read", "source"), [(0, "output"), (2, "input of next")])
+    def test_a_slice_without_the_layer_gives_way_to_the_output(self, read, source):
+        model, x = ClassToken(read), torch.rand(5, 3, 2, 2)
+        rows = collect(model, x)
+        assert rows.sources["embed"] == source
+        assert rows["embed"].std(0).min() > 0  # with the token itself there would be no variation
+        assert rows.pairs[0].connected is (read == 2)
+
+    def test_connectivity_calls_no_layer_dead_whose_output_varies(self):
+        x, y = torch.rand(60, 3, 2, 2), torch.arange(60) % 2
+        settings = {"n_permutations": 5, "n_halves": 2, "released": False, "cross_check": None}
+        for model in (LearnedQuery(), ClassToken(0)):
+            for pair in connectivity(model.eval(), (x, y), **settings).pairs:
+                assert not any("dead" in reason for reason in pair.reasons)
+        torch.manual_seed(0)
+        off = nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 2))
+        with torch.no_grad():
+            off[1].bias.fill_(-100)
+        (pair,) = connectivity(off, (x, y), **settings).pairs
+        assert "the input of 3, is constant within every class, though" in pair.reasons[0]
+        with torch.no_grad():
+            off[1].weight.zero_()  # negative control: now the layer itself is dead
+        (pair,) = connectivity(off, (x, y), **settings).pairs
+        assert "a dead or collapsed layer" in pair.reasons[0]
+
+
+def test_complex_values_are_columns_of_real_and_imaginary_parts():
+    model = nn.Sequential(nn.Linear(4, 6, dtype=torch.cfloat), nn.Linear(6, 3, dtype=torch.cfloat))
+    x = torch.randn(5, 4, dtype=torch.cfloat)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch warns where it drops an imaginary part
+        rows = collect(model, x, reduce="flatten")
+        sketch = collect(model, x, reduce=Sketch(2))
+    with torch.no_grad():
+        hidden = model[0](x)
+    assert rows["0"].dtype == torch.float32
+    torch.testing.assert_close(rows["0"].view(5, 6, 2), torch.view_as_real(hidden))
+    assert sketch["0"].shape == (5, 4)
+    projected = hidden @ Sketch(2).matrix("0", 6).cfloat()
+    torch.testing.assert_close(torch.view_as_complex(sketch["0"].view(5, 2, 2)), projected)
+    assert collect(model.to(torch.cdouble), x.cdouble())["1"].dtype == torch.float64
+
+
+class TestBatches:
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.b(nn.functional.batch_norm(self.a(x), None, None, training=True))
+
+    class Centred(Functional):
+        def forward(self, x):
+            return self.b(self.a(x) - self.a(x).mean(0))
+
+    @pytest.mark.parametrize(
+        ("model", "message"),
+        [
+            (lambda: chain_with(nn.BatchNorm1d(5, track_running_stats=False)), r"mode \(1\): "),
+            (lambda: TestBatches.Functional(), "batch of 6 than in one of 2"),
+            (lambda: TestBatches.Centred(), "other outputs in a batch of 6 than in one of 2"),
+        ],
+    )
+    def test_values_that_depend_on_the_batch_are_told(self, model, message):
+        model = model()
+        with pytest.warns(UserWarning, match=message):
+            rows = collect(model, ROWS)
+        assert rows.mixing
+        last = rows.layers[-1].name
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            halves = collect(model, ROWS, batch_size=3)
+        assert not torch.allclose(rows[last], halves[last])
+
+    @pytest.mark.parametrize(
+        "norm",
+        [nn.BatchNorm1d(5), nn.LayerNorm(5), nn.GroupNorm(1, 5), nn.Dropout()],
+    )
+    def test_nothing_is_said_where_they_do_not(self, norm):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert collect(chain_with(norm), ROWS).mixing == ""
+            instances = nn.Sequential(
+                nn.Conv1d(1, 3, 2), nn.InstanceNorm1d(3), nn.Flatten(), nn.Linear(9, 2)
+            )
+            assert collect(instances, ROWS[:, None]).mixing == ""
+
+    def test_connectivity_notes_it(self):
+        model = chain_with(nn.BatchNorm1d(5, track_running_stats=False))
+        data = torch.rand(40, 4), torch.arange(40) % 2
+        profile = connectivity(model, data, n_permutations=2, n_halves=2, released=False)
+        assert any("depend on the other inputs" in note for note in profile.settings["notes"])
+
+
+def chain_with(norm):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 5), norm, nn.ReLU(), nn.Linear(5, 2))
