@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -86,10 +87,10 @@ def frozen(
         for parameter, _, _ in found:
             parameter.requires_grad_(False)
             parameter.grad = None  # with a stale one, SGD with momentum or decay would move it
-        for module, _, _ in flags:
+        for module, _, before in flags:
             module.training = False
             # On the instance, since hooks added after torch.compile are not seen by compiled code.
-            module.__dict__["train"] = _StayInEval(module)
+            module.__dict__["train"] = _StayInEval(module, before)
         yield Freeze(tensors, modules)
     finally:
         for module, flag, override in flags:
@@ -103,12 +104,24 @@ def frozen(
 
 
 class _StayInEval:
-    """Takes the place of `module.train`; a class, so that models can be copied meanwhile."""
+    """Takes the place of `module.train` while a module is held.
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
+    A copy made meanwhile (the best network so far, an average of weights) is an ordinary model:
+    its `train()` works, and takes this away.
+    """
+
+    def __init__(self, module: nn.Module, before: Any) -> None:
+        self.module, self.before, self.holds = module, before, True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "holds": False}  # for copies and pickles
 
     def __call__(self, mode: bool = True) -> nn.Module:
+        if not self.holds:
+            self.module.__dict__.pop("train", None)
+            if self.before is not None:
+                self.module.__dict__["train"] = self.before
+            return self.module.train(mode)
         self.module.training = False
         return self.module
 

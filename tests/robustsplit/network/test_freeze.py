@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -141,13 +142,26 @@ class TestFrozen:
             pass
         assert one.fingerprint != three.fingerprint
 
-    def test_models_can_be_copied_and_pickled_meanwhile(self):
-        model = net()
-        with Split(model, ROWS, "7").frozen():
-            for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-                twin.train()
-                assert not twin[1].training
-                assert model[8].training
+    @pytest.mark.parametrize("depth", [1, 2])
+    def test_copies_and_pickles_made_meanwhile_are_ordinary_models(self, depth):
+        model = net().train()
+        split = Split(model, ROWS, "7")
+        with ExitStack() as stack:
+            for _ in range(depth):
+                stack.enter_context(split.frozen())
+            twins = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+            for twin in twins:
+                for mode in (True, False, True):
+                    twin.train(mode)
+                    assert all(module.training is mode for module in twin.modules())
+                assert not any("train" in module.__dict__ for module in twin.modules())
+            model.train()
+            assert not model[1].training  # the model itself is still held
+            assert model[8].training
+        for twin in twins:
+            mean = twin[1].running_mean.clone()
+            twin(ROWS)
+            assert not torch.equal(twin[1].running_mean, mean)
 
     def test_compiled_models_stay_frozen(self):
         model = net()
