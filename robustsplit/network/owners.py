@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from robustsplit.network.models import tensors_in
 from robustsplit.network.pairs import Node
 from robustsplit.network.probes import constant
 from robustsplit.network.trace import Call, Trace
@@ -143,7 +144,7 @@ class Owners:
             node = todo.pop()
             for user in graph.users[node]:
                 others = [child for child, _ in graph.children[user] if child is not node]
-                name, with_data = user.name(), any(self._sees_data(o) for o in others)
+                name, with_data = user.name(), any(self.sees_data(o) for o in others)
                 if PRODUCT.match(name) and with_data:
                     return True
                 if SAME.match(name) and not with_data and user not in seen:
@@ -151,10 +152,14 @@ class Owners:
                     todo.append(user)
         return False
 
-    def _sees_data(self, node: Node) -> bool:
-        if self.trace.leaves:
+    def sees_data(self, node: Node) -> bool:
+        """Whether a node of the graph depends on the example.
+
+        Of integers autograd knows nothing: beside them any node may, but for parameters.
+        """
+        if len(self.trace.leaves) == len(list(tensors_in(self.trace.example))):
             return node in self.trace.from_inputs
-        return not hasattr(node, "variable")  # of integers autograd knows nothing
+        return not hasattr(node, "variable") or node in self.trace.from_inputs
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

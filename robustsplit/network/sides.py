@@ -19,9 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import Tensor, nn
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from robustsplit.network.layers import Network
 from robustsplit.network.models import canonical
+from robustsplit.network.owners import listed
+from robustsplit.network.probes import batch_statistics
 from robustsplit.network.trace import Call
 
 __all__ = ["Sides", "named_tensors"]
@@ -55,6 +58,7 @@ class Sides:
             sides.update(dict.fromkeys(names, True))
         self.f_a_tensors = tuple(name for name, side in sides.items() if side)
         self.f_b_tensors = tuple(name for name, side in sides.items() if not side)
+        self.written = [name for name in self.trace.written if sides.get(name)]
         self.f_a_modules = tuple(
             name
             for name in self.trace.modules
@@ -68,21 +72,8 @@ class Sides:
             return False
         return True if first.end < self.entry.start else None
 
-    def bypassed(self, entry: Call) -> bool:
-        """Whether the output depends on anything before the call other than through its input."""
-        graph = self.trace.graph
-        before = graph.below(entry.inputs)
-        after = graph.below(self.trace.outputs, stop=entry.inputs)
-        # Parameters used on both sides are no path for the input: they are reported apart.
-        parameters = {id(parameter) for parameter in self.trace.root.parameters()}
-        return any(
-            id(getattr(node, "variable", None)) not in parameters for node in after & before
-        )
-
-    def warnings(self, clean: bool) -> Iterator[str]:
-        """Yield what a reader must know, the gravest first."""
-        if not clean:
-            yield self._bypass_text()
+    def warnings(self) -> Iterator[str]:
+        """Yield what a reader must know of the tensors on both sides."""
         for names in self.shared:
             yield (
                 f"The parameter {' = '.join(names)} is used on both sides of the cut; it counts "
@@ -99,23 +90,20 @@ class Sides:
         )
         if both:
             yield (
-                f"{_named(both)} of f_a run again after the cut; their parameters count as f_a's "
+                f"{listed(both)} of f_a run again after the cut; their parameters count as f_a's "
                 "and stay frozen."
             )
+        if mixing := batch_statistics(self.trace):
+            yield mixing
         yield from self.network.warnings
 
-    def _bypass_text(self) -> str:
-        text = (
-            f"The cut at {self.entry.key!r} is inside a residual block or parallel branches: the "
-            "output also depends on f_a by a path around the cut, so f_b is no function of one "
-            "layer."
-        )
+    def around(self) -> Iterator[Call]:
+        """Yield the first calls of the modules around the cut, the innermost first."""
         parts = self.entry.name.split(".")
         for n in range(len(parts) - 1, 0, -1):
             first = self.trace.first_calls.get(".".join(parts[:n]))
-            if first is not None and not self.bypassed(first):
-                return f"{text} A cut at {first.key!r} is clean."
-        return text
+            if first is not None:
+                yield first
 
     def notes(self) -> Iterator[str]:
         """Say what of f_a train mode would move, and `frozen()` keeps still."""
@@ -134,10 +122,15 @@ class Sides:
         noisy = [name for name, module in modules if isinstance(module, NOISE) and _active(module)]
         if noisy:
             yield f"f_a has {_count(noisy, 'dropout layer')}, kept off by `frozen()`."
+        if self.written:
+            yield (
+                f"f_a writes to {_count(self.written, 'buffer')} in every pass, even in eval mode "
+                f"({listed(self.written)}); `frozen()` leaves these to it."
+            )
         spectral = [name for name, module in modules if _spectral(module)]
         if spectral:
             yield (
-                f"f_a has spectral normalisation ({_named(spectral)}), which iterates in train "
+                f"f_a has spectral normalisation ({listed(spectral)}), which iterates in train "
                 "mode; `frozen()` keeps it still."
             )
 
@@ -155,13 +148,9 @@ def _active(module: nn.Module) -> bool:
 
 
 def _spectral(module: nn.Module) -> bool:
-    return type(module).__name__ == "_SpectralNorm" or hasattr(module, "weight_orig")
+    old = any(isinstance(hook, SpectralNorm) for hook in module._forward_pre_hooks.values())
+    return old or type(module).__name__ == "_SpectralNorm"
 
 
 def _count(names: list[str], noun: str) -> str:
     return f"{len(names)} {noun}{'s' * (len(names) > 1)}"
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(repr(name) for name in names[:8]) + more

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mitools.messages import unknown
+from robustsplit.network.cuts import bypassed, cut_before, run_from, run_to, untrue
 from robustsplit.network.freeze import Freeze, frozen
 from robustsplit.network.layers import Network, Shortcuts
-from robustsplit.network.models import (
-    call,
-    canonical,
-    eager,
-    eval_mode,
-    first_tensor,
-    module_names,
-    unwrap,
-)
+from robustsplit.network.models import canonical, eval_mode, module_names, unwrap
+from robustsplit.network.owners import listed
 from robustsplit.network.passes import restored
 from robustsplit.network.sides import Sides, named_tensors
 from robustsplit.network.trace import Call, trace
@@ -49,7 +43,6 @@ class Split:
         f_a_tensors: Names of f_a's parameters and buffers.
         f_b_tensors: Names of f_b's.
         f_a_modules: Names of the modules that belong to f_a as a whole.
-        clean: Whether f_b is a function of the one tensor at the cut: nothing bypasses it.
         notes: What of f_a train mode would move, and `frozen()` keeps still: for the record.
 
     Raises:
@@ -83,16 +76,49 @@ class Split:
         sides = Sides(network, entry)
         self.f_a_modules = sides.f_a_modules
         self.f_a_tensors, self.f_b_tensors = sides.f_a_tensors, sides.f_b_tensors
-        self.clean = not sides.bypassed(entry)
-        self._warnings = tuple(sides.warnings(self.clean))
         self.notes = tuple(sides.notes())
-        self._example, self._entry = network.trace.example, (entry.name, entry.number)
-        self._tested = False
+        self._written = tuple(sides.written)
+        self._warnings = tuple(sides.warnings())
+        self._example, self._cut = network.trace.example, cut_before(network, entry)
+        self._bypassed = bypassed(network, entry)
+        self._around = tuple(
+            cut_before(network, other) for other in sides.around() if not bypassed(network, other)
+        )
+        self._obstacle: str | None = None  # found when asked for: it takes four passes
 
     @property
     def name(self) -> str:
         """A short label: "last 3 weight layers"."""
         return f"last {len(self.f_b)} weight layer{'s' * (len(self.f_b) > 1)}"
+
+    @property
+    def clean(self) -> bool:
+        """Whether f_b is a function of the one tensor at the cut: f_b(f_a(x)) is the model.
+
+        The graph of the trial pass must show no way around the cut, and f_b, run on what arrives
+        there, must give what the model gives. False where that cannot be tested; `check()` says
+        why.
+        """
+        return not self._why_not_clean()
+
+    def _why_not_clean(self) -> str:
+        if self._obstacle is None:
+            self._obstacle = (
+                self._bypass_text()
+                if self._bypassed
+                else untrue(self.model, self._cut, self._example)
+            )
+        return self._obstacle
+
+    def _bypass_text(self) -> str:
+        text = (
+            f"The cut at {self.at!r} is inside a residual block or parallel branches: the output "
+            "also depends on f_a by a path around the cut, so f_b is no function of one layer."
+        )
+        for cut in self._around:
+            if not untrue(self.model, cut, self._example):
+                return f"{text} A cut at {cut.key!r} is clean."
+        return text
 
     def __repr__(self) -> str:
         a, b = len(self.f_a), len(self.f_b)
@@ -103,26 +129,34 @@ class Split:
 
     def check(self) -> list[str]:
         """Say what a reader of the results must know about this cut, one sentence each."""
-        noise = (
-            "f_a's output differs in train mode even when its modules are kept in eval mode, "
-            "probably by a function such as F.dropout in a module that both sides share; make it "
-            "a module."
-        )
-        return [*self._warnings, *([noise] if self._noisy() else [])]
+        first = self._why_not_clean()
+        return [*([first] if first else []), *self._warnings, *self._unsteady()]
 
-    def _noisy(self) -> bool:
-        """Whether train mode changes what arrives at the cut, f_a being frozen."""
+    def _unsteady(self) -> Iterator[str]:
+        """Say what moves in f_a though it is frozen: from pass to pass, or by train mode."""
         device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
         with restored(self.model, device), eval_mode(self.model), torch.no_grad(), self.frozen():
             still = self.run_f_a(self._example).clone()
+            if self._written and not _close(still, self.run_f_a(self._example)):
+                yield (
+                    "f_a's output changes from pass to pass, even in eval mode, by what it writes "
+                    f"to its buffers ({listed(list(self._written))}): after training it is not "
+                    "the f_a that it was."
+                )
+                return
             self.model.train()
-            return not torch.allclose(still, self.run_f_a(self._example), rtol=1e-3, atol=1e-6)
+            if not _close(still, self.run_f_a(self._example)):
+                yield (
+                    "f_a's output differs in train mode even when its modules are kept in eval "
+                    "mode, probably by a function such as F.dropout in a module that both sides "
+                    "share; make it a module."
+                )
 
     def on(self, model: nn.Module) -> Split:
         """Return the same cut through another model of the same architecture."""
         other = object.__new__(Split)
         other.__dict__.update(self.__dict__)
-        other.model = unwrap(model)
+        other.model, other._obstacle = unwrap(model), None
         missing = set(self._tensors()) ^ set(other._tensors())
         if missing:
             raise ValueError(
@@ -140,13 +174,15 @@ class Split:
 
         Its parameters need no gradient, its modules stay in eval mode even after `model.train()`,
         and the `Freeze` that the block receives can check that no parameter or buffer moved.
-        Gradients with respect to the input still flow through f_a, so attacks work. On exit,
-        everything is as before. Compiling or wrapping (DDP) belongs inside the block.
+        Buffers that f_a writes to in every pass, such as counters, are left to it (`notes` names
+        them). Gradients with respect to the input still flow through f_a, so attacks work. On
+        exit, everything is as before. A copy made inside is an ordinary model; of its parameters,
+        those of f_a need no gradient. Compiling or wrapping (DDP) belongs inside the block.
         """
         tensors, modules = self._tensors(), module_names(self.model)
         return frozen(
             self._parameters(self.f_a_tensors),
-            {name: tensors[name] for name in self.f_a_tensors},
+            {name: tensors[name] for name in self.f_a_tensors if name not in self._written},
             {name: modules[name] for name in self.f_a_modules},
         )
 
@@ -176,20 +212,7 @@ class Split:
 
     def run_f_a(self, inputs: Any) -> Tensor:
         """Return f_a(inputs): what arrives at the cut. Gradients flow; modes are left alone."""
-        reached: list[Tensor] = []
-
-        def stop(args: Any, kwargs: Any) -> Any:
-            tensor = first_tensor((args, kwargs))
-            assert tensor is not None
-            reached.append(tensor)
-            raise _Reached
-
-        with self._at_cut(stop):
-            try:
-                call(self.model, inputs)
-            except _Reached:
-                return reached[0]
-        raise RuntimeError(f"This forward pass did not call {self.at!r}, where the cut is.")
+        return run_to(self.model, self._cut, inputs)
 
     def run_f_b(self, hidden: Tensor) -> Any:
         """Return f_b(hidden): the model's output when `hidden` arrives at the cut.
@@ -204,68 +227,12 @@ class Split:
             What the model returns; gradients with respect to `hidden` and f_b's parameters flow.
 
         Raises:
-            ValueError: When the cut is not clean, so that f_b needs more than this tensor.
+            ValueError: When the cut is not clean, so that f_b needs more than this tensor, or when
+                that cannot be tested.
         """
-        if not self.clean:
-            raise ValueError("f_b is no function of one tensor. " + self._warnings[0])
-        self._self_test()
-        grad = torch.is_grad_enabled()
-
-        def patch(args: Any, kwargs: Any) -> Any:
-            old = first_tensor((args, kwargs))
-            assert old is not None
-            torch.set_grad_enabled(grad)
-            if old._is_view():  # autograd forbids writing to views made without gradients
-                return _replaced(args, old, hidden), _replaced(kwargs, old, hidden)
-            # Overwriting reaches all who hold the tensor, such as the skip path of its block.
-            old.copy_(hidden)
-            return None
-
-        def blank(value: Any) -> Any:
-            if not isinstance(value, Tensor):
-                return value
-            return torch.zeros_like(value[:1]).expand(len(hidden), *value.shape[1:]).clone()
-
-        example = self._example
-        if isinstance(example, Mapping):
-            blanks: Any = {key: blank(value) for key, value in example.items()}
-        elif isinstance(example, tuple):
-            blanks = tuple(blank(value) for value in example)
-        else:
-            blanks = blank(example)
-        with torch.no_grad(), self._at_cut(patch):
-            return call(self.model, blanks)
-
-    def _self_test(self) -> None:
-        """Raise unless f_b(f_a(x)) = f(x) on the example; done once."""
-        if self._tested:
-            return
-        self._tested = True
-        with eval_mode(self.model), torch.no_grad():
-            wanted = first_tensor(call(self.model, self._example))
-            found = first_tensor(self.run_f_b(self.run_f_a(self._example).clone()))
-        if wanted is None or found is None or not torch.allclose(wanted, found, rtol=1e-3):
-            self._tested = False
-            raise ValueError(
-                f"Running f_b from {self.at!r} does not give the model's own output: something "
-                "that autograd does not record passes by the cut. Cut at another layer."
-            )
-
-    def _at_cut(self, action: Any) -> ExitStack:
-        """Run `action(args, kwargs)` before the call at the cut, until the stack closes."""
-        name, number = self._entry
-        count = 0
-
-        def before(module: nn.Module, args: Any, kwargs: Any) -> Any:
-            nonlocal count
-            count += 1
-            return action(args, kwargs) if count == number else None
-
-        stack = ExitStack()
-        stack.enter_context(eager())
-        module = module_names(self.model)[name]
-        stack.enter_context(module.register_forward_pre_hook(before, with_kwargs=True))
-        return stack
+        if obstacle := self._why_not_clean():
+            raise ValueError("f_b is no function of one tensor. " + obstacle)
+        return run_from(self.model, self._cut, self._example, hidden)
 
     def _tensors(self) -> dict[str, Tensor]:
         return dict(named_tensors(self.model))
@@ -302,10 +269,6 @@ class Split:
         with torch.no_grad():
             for target, source in copies:
                 target.copy_(source)
-
-
-class _Reached(Exception):
-    """Stops a forward pass at the cut."""
 
 
 def _cut(network: Network, at: str | None, last: int | None) -> Call:
@@ -346,14 +309,5 @@ def _refuse_one_sided(split: Split, total: int) -> None:
         )
 
 
-def _replaced(value: Any, old: Tensor | None, new: Tensor) -> Any:
-    """Return a structure with one tensor exchanged."""
-    if value is old:
-        return new
-    if isinstance(value, tuple):
-        return tuple(_replaced(item, old, new) for item in value)
-    if isinstance(value, list):
-        return [_replaced(item, old, new) for item in value]
-    if isinstance(value, dict):
-        return {key: _replaced(item, old, new) for key, item in value.items()}
-    return value
+def _close(one: Tensor, two: Tensor) -> bool:
+    return torch.allclose(one, two, rtol=1e-3, atol=1e-6)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from robustsplit.network.models import (
     call,
+    canonical,
     continuous,
     first_index,
     first_tensor,
@@ -91,6 +92,7 @@ class Trace:
         leaves: The example's tensors of this pass, with which the graph begins.
         outputs: Where the model's outputs come from.
         answer: The model's first output tensor.
+        written: Names of the buffers that the pass wrote to, though in eval mode.
         keep: Whether the forward pass differentiates, so that autograd must keep tensors.
     """
 
@@ -102,6 +104,7 @@ class Trace:
     leaves: list[Tensor]
     outputs: list[Edge]
     answer: Tensor | None = None
+    written: tuple[str, ...] = ()
     keep: bool = False
 
     @cached_property
@@ -199,6 +202,7 @@ def _recorded(
     calls: list[Call] = []
     with trial(root, probe.device, keep=keep) as stack:
         started = mapped(example, _leaf)
+        buffers = {name: (b, b._version) for name, b in root.named_buffers()}
         recorder = _CallRecorder(calls)
         for name, module in modules.items():
             recorder.watch(name, module, stack)
@@ -220,8 +224,15 @@ def _recorded(
         answer = first_tensor(output)
         answer = None if answer is None else answer.detach().clone()
         _refuse_growth(root, modules)
+        now = dict(root.named_buffers())
+        written = tuple(
+            canonical(name)
+            for name, (buffer, version) in buffers.items()
+            if now.get(name) is not buffer or buffer._version != version
+        )
     leaves = [leaf for leaf in tensors_in(started) if leaf.requires_grad]
-    return Trace(root, modules, calls, probe.shape[0], example, leaves, outputs, answer, keep)
+    rows = probe.shape[0]
+    return Trace(root, modules, calls, rows, example, leaves, outputs, answer, written, keep)
 
 
 def replay(

@@ -191,3 +191,32 @@ class TestFrozen:
             assert not model[1].training
         model.train()
         assert model[1].training
+
+
+class TestWhatMovesInEvalMode:
+    class Counting(nn.Module):
+        """Counts its passes in a buffer, and multiplies by something that may depend on it."""
+
+        def __init__(self, matters):
+            super().__init__()
+            self.linear, self.matters = nn.Linear(4, 4), matters
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x):
+            self.seen += 1
+            return self.linear(x) * (1 + 0.1 * self.seen if self.matters else 1)
+
+    @pytest.mark.parametrize("matters", [False, True])
+    def test_counters_do_not_count_as_drift(self, matters):
+        model = nn.Sequential(self.Counting(matters), nn.ReLU(), nn.Linear(4, 2))
+        split = Split(model, ROWS, last=1)
+        assert any("1 buffer in every pass, even in eval mode ('0.s" in t for t in split.notes)
+        changes = [text for text in split.check() if "changes from pass to pass" in text]
+        assert bool(changes) is matters
+        with split.frozen() as freeze:
+            train(model, split.trainable())
+            freeze.check()
+            with torch.no_grad():
+                model[0].linear.bias[0] += 1  # negative control
+            with pytest.raises(FrozenDriftError, match=r"0\.linear\.bias"):
+                freeze.check()

@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 import torch
+import torch.nn.utils.prune
 import torchvision
 from torch import nn
 from torch.nn import functional as F
@@ -160,3 +161,16 @@ class TestCheck:
         texts = Split(Functional(), ROWS, "b").check()
         assert any("differs in train mode" in text for text in texts)
         assert not any("differs in train mode" in text for text in Split(net(), ROWS, "7").check())
+
+    def test_pruning_is_not_spectral_normalisation(self):
+        model = net()
+        nn.utils.prune.l1_unstructured(model[0], "weight", 0.5)
+        assert not any("spectral" in text for text in Split(model, ROWS, "7").notes)
+        nn.utils.spectral_norm(model[4])
+        assert any("spectral normalisation ('4')" in t for t in Split(model, ROWS, "7").notes)
+
+    def test_batch_normalisation_without_running_statistics_is_told(self):
+        model = net()
+        assert not any("statistics of each batch" in t for t in Split(model, ROWS, "7").check())
+        model[1] = nn.BatchNorm1d(6, track_running_stats=False)
+        assert any("statistics of each batch" in t for t in Split(model, ROWS, "7").check())

@@ -259,6 +259,7 @@ class TestCallables:
                 return self.b(self.a(x)) + x.detach().sum()
 
         split = Split(Hidden(), ROWS, "b")
+        assert not split.clean
         with pytest.raises(ValueError, match="autograd does not record"):
             split.run_f_b(torch.randn(8, 4))
 
