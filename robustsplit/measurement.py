@@ -26,6 +26,7 @@ DEFAULT_ESTIMATOR = Reduced(KSG(k=4), PCA(4))
 POINTS = ("post", "pre")
 #: What hooks do before keeping an activation, as configuration files and commands write it.
 REDUCTIONS = ("none", "gap")
+SHORTCUTS = ("exclude", "include")
 SMALL_CLASSES = ("error", "drop")
 
 
@@ -39,6 +40,8 @@ class Measurement:
         point: "post" reads what the next layer receives, "pre" a layer's own output.
         reduce: What hooks do before keeping an activation: None flattens, "gap" averages each map,
             or a callable.
+        shortcuts: Whether projections on the shortcuts of residual blocks are layers, as for
+            `robustsplit.network.weight_layers`: "exclude" or "include".
         released: Whether to make the published call, `EDGE.semirobust()` on flattened activations,
             too.
         n_permutations: Within-label permutations of the null.
@@ -56,6 +59,7 @@ class Measurement:
     estimator: MutualInformationEstimator | None = None
     point: Literal["post", "pre"] = "post"
     reduce: Any = None
+    shortcuts: Literal["exclude", "include"] = "exclude"
     released: bool = True
     n_permutations: int = 50
     max_per_class: int | None = None
@@ -68,6 +72,7 @@ class Measurement:
     def __post_init__(self) -> None:
         for kind, value, known in (
             ("point", self.point, POINTS),
+            ("treatment of shortcuts", self.shortcuts, SHORTCUTS),
             ("treatment of small classes", self.small_classes, SMALL_CLASSES),
         ):
             if value not in known:

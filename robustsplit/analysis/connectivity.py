@@ -225,6 +225,8 @@ def _settings(
         "cross_check": check if isinstance(check, str) else repr(check),
         "point": how.point,
         "sources": dict(rows.sources),
+        "shortcuts": how.shortcuts,
+        "left_out": list(rows.left_out),
         "reduce": "flatten" if rows.reduce is None else str(rows.reduce),
         "attack": attack.label,
         "attack_settings": attack.describe(),

@@ -18,7 +18,7 @@ from torch import nn
 from mitools.estimators.reduction import Reduction
 from robustsplit.data import ImageData
 from robustsplit.measurement import Measurement
-from robustsplit.network import Pair, Sketch, collect, weight_layers
+from robustsplit.network import Pair, Sketch, collect
 from robustsplit.training import derive_seed
 from robustsplit.training.evaluation import place
 
@@ -44,6 +44,7 @@ class LayerRows:
         raw: Per layer, what the hooks kept, with shape (n, d).
         labels: With shape (n,).
         sources: Per layer, which tensor was read, as in `robustsplit.network.Activations`.
+        left_out: Names of the projections on residual shortcuts that are not among the layers.
         output: Returns the rows of a layer's own output, whatever was read, for its name.
         reduce: What the hooks did; None: flattened.
         sketched: Whether they projected the activations because they were too large to keep.
@@ -56,6 +57,7 @@ class LayerRows:
     raw: Mapping[str, Array]
     labels: NDArray[np.int64]
     sources: Mapping[str, str]
+    left_out: Sequence[str]
     output: Callable[[str], Array]
     reduce: Any = None
     sketched: bool = False
@@ -72,7 +74,7 @@ class LayerRows:
             model: Left as found.
             data: The inputs, perturbed already.
             layers: As for `robustsplit.network.weight_layers`.
-            measurement: `point`, `reduce`, `memory` and `batch_size` decide.
+            measurement: `point`, `reduce`, `shortcuts`, `memory` and `batch_size` decide.
             seed: Of the projection that replaces activations above `memory`.
 
         Returns:
@@ -84,7 +86,13 @@ class LayerRows:
         inputs = data.inputs.to(place(model)[1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the pass over all inputs says it again
-            probe = collect(model, inputs[:2], layers, point=measurement.point)
+            probe = collect(
+                model,
+                inputs[:2],
+                layers,
+                point=measurement.point,
+                shortcuts=measurement.shortcuts,
+            )
         if not probe.pairs:
             raise ValueError(
                 f"Connectivity needs two layers or more, got {', '.join(probe)}. Leave `layers` "
@@ -101,24 +109,28 @@ class LayerRows:
                 f"each layer was projected to {SKETCH_WIDTH} random directions, and the published "
                 "estimator, which needs the full widths, was left out."
             )
-        options: dict[str, Any] = {"reduce": reduce, "batch_size": measurement.batch_size}
+        passes: dict[str, Any] = {
+            "reduce": reduce,
+            "shortcuts": measurement.shortcuts,
+            "batch_size": measurement.batch_size,
+        }
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The model (normalises|gives)")  # noted
-            captured = collect(model, inputs, layers, point=measurement.point, **options)
+            captured = collect(model, inputs, layers, point=measurement.point, **passes)
         if captured.mixing:
             notes.append(captured.mixing)
 
         def output(name: str) -> Array:
-            return collect(model, inputs, [name], point="pre", **options).numpy()[name]
+            return collect(model, inputs, [name], point="pre", **passes).numpy()[name]
 
-        names = probe if layers is None else [w.name for w in weight_layers(model, inputs[:2])]
         return cls(
             pairs=probe.pairs,
-            offsets=_offsets(list(names), probe.pairs),
+            offsets=_offsets(probe.network_layers, probe.pairs),
             widths=widths,
             raw=captured.numpy(),
             labels=data.labels.numpy(),
             sources=captured.sources,
+            left_out=probe.left_out,
             output=output,
             reduce=reduce,
             sketched=sketched,

@@ -53,6 +53,8 @@ class Activations(Mapping[str, Tensor]):
         sources: Per layer, which tensor was read: "output", "input of NAME", or "input 2 of NAME"
             where NAME is given another one first, such as a query or a condition.
         point: "post" or "pre", as asked.
+        network_layers: Names of all of the network's layers, captured or not.
+        left_out: Names of the projections on residual shortcuts that are not among them.
         missing: Which weights are no layers, one sentence per reason.
         mixing: Why the values of an input depend on the others of its batch; empty if nothing
             shows that they do.
@@ -64,6 +66,9 @@ class Activations(Mapping[str, Tensor]):
         pairs: Sequence[Pair],
         sources: Mapping[str, str],
         point: Point,
+        *,
+        network_layers: Sequence[str] = (),
+        left_out: Sequence[str] = (),
         missing: Sequence[str] = (),
         mixing: str = "",
         answer: Tensor | None = None,
@@ -72,6 +77,7 @@ class Activations(Mapping[str, Tensor]):
         self.pairs = tuple(pairs)
         self.sources = dict(sources)
         self.point = point
+        self.network_layers, self.left_out = tuple(network_layers), tuple(left_out)
         self.missing = tuple(missing)
         self.mixing = mixing
         self._answer = answer
@@ -292,6 +298,8 @@ def _plan(
         network.pairs(chosen),
         sources,
         point,
+        network_layers=[entry.key for entry in network.main],
+        left_out=network.left_out,
         missing=network.warnings,
         mixing=mixing,
         answer=answer if rows else None,

@@ -25,6 +25,7 @@ def test_settings_are_taken_from_a_mapping_a_value_or_keywords_and_keywords_come
     [
         ({"n_permutation": 5}, TypeError, "Did you mean 'n_permutations'"),
         ({"point": "past"}, ValueError, "No point named 'past'. Did you mean 'post'"),
+        ({"shortcuts": "some"}, ValueError, "No treatment of shortcuts named 'some'"),
         ({"small_classes": "merge"}, ValueError, "No treatment of small classes named 'merge'"),
     ],
 )

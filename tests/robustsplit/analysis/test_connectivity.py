@@ -185,3 +185,48 @@ def test_loaders_double_precision_and_mixed_modes():
 def test_labels_outside_the_logits_are_named_before_the_attack():
     with pytest.raises(ValueError, match="Got label 3, but the model has 2 classes"):
         connectivity(small_cnn(classes=2, width=4), images(80), attack=FGSM(eps=0.1), **QUICK)
+
+
+def test_projections_on_shortcuts_are_measured_where_asked_and_named_where_not():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.one, self.two = nn.Linear(4, 5), nn.Linear(5, 5), nn.Linear(5, 5)
+            self.project, self.head = nn.Linear(5, 5), nn.Linear(5, 2)
+
+        def forward(self, x):
+            x = torch.relu(self.stem(x.flatten(1)))
+            return self.head(self.two(torch.relu(self.one(x))) + self.project(x))
+
+    torch.manual_seed(0)
+    model, data = Residual(), (torch.rand(60, 4, 1, 1), np.arange(60) % 2)
+    without = connectivity(model, data, **QUICK)
+    with_them = connectivity(model, data, shortcuts="include", **QUICK)
+    assert [pair.child for pair in without.pairs] == ["one", "two", "head"]
+    assert [pair.child for pair in with_them.pairs] == ["one", "two", "project", "head"]
+    assert [pair.connected for pair in with_them.pairs] == [True, True, False, True]
+    assert without.settings["left_out"] == ["project"]
+    assert with_them.settings["left_out"] == []
+    assert (without.settings["shortcuts"], with_them.settings["shortcuts"]) == (
+        "exclude",
+        "include",
+    )
+    some = connectivity(model, data, ["one", "two"], **QUICK)
+    assert [pair.offset for pair in some.pairs] == [1]
+    some = connectivity(model, data, ["one", "two"], shortcuts="include", **QUICK)
+    assert [pair.offset for pair in some.pairs] == [2]  # the projection runs after it
+
+
+def test_weights_that_are_no_layers_are_named_in_the_notes():
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 5), nn.Linear(3, 2)
+            self.matrix = nn.Parameter(torch.randn(5, 3))
+
+        def forward(self, x):
+            return self.b(torch.tanh(self.a(x.flatten(1)) @ self.matrix))
+
+    torch.manual_seed(0)
+    found = connectivity(Bare(), (torch.rand(40, 4), np.arange(40) % 2), **QUICK)
+    assert any("multiplies by 1 weight(s)" in note for note in found.settings["notes"])
