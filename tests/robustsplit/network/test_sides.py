@@ -4,7 +4,6 @@ from functools import cache
 
 import pytest
 import torch
-import torch.nn.utils.prune
 import torchvision
 from torch import nn
 from torch.nn import functional as F
