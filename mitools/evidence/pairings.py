@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["orders", "subset_order"]
+__all__ = ["orders", "pairs_text", "subset_order"]
 
 #: A side is not shifted by less than this share of its rows, either way: too much of the pairing
 #: would stay.
@@ -57,6 +57,13 @@ def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> 
     if blocks is None:
         return generator.permutation(n)
     return _permuted_blocks(np.arange(n), min(max(blocks, BLOCKS), n), generator)
+
+
+def pairs_text(blocks: int | None) -> str:
+    """Return what the pairs of a null are called, by how they keep the order of the rows."""
+    if blocks is None:
+        return "permutations"
+    return "circular shifts" if blocks == 1 else f"permutations of {blocks} blocks"
 
 
 def _permuted_blocks(order: Rows, blocks: int, generator: np.random.Generator) -> Rows:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mitools.evidence.estimate import Estimate, amount, in_unit
 from mitools.evidence.null import Null, tail_text
+from mitools.evidence.pairings import pairs_text
 from mitools.evidence.spread import Spread
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
         (
             "null",
             f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} {unit} over "
-            f"{len(assessment.null)} {_permutations(assessment.blocks)}, "
+            f"{len(assessment.null)} {pairs_text(assessment.blocks)}, "
             f"p = {assessment.p_value:.2g}, fitted tail {tail_text(assessment.fitted_p_value)}",
         ),
         ("excess", f"{amount(assessment.excess, unit)} above the null"),
@@ -358,12 +359,6 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
             )
         )
     return rows
-
-
-def _permutations(blocks: int | None) -> str:
-    if blocks is None:
-        return "permutations"
-    return "circular shifts" if blocks == 1 else f"permutations of {blocks} blocks"
 
 
 def _plain(item: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 
 from mitools.evidence.estimate import Estimate, amount
 from mitools.evidence.null import FITTED_LEVEL, tail_text
+from mitools.evidence.pairings import pairs_text
 from mitools.evidence.record import Assessment, Verdict
 
 __all__ = ["agree", "judge"]
@@ -51,7 +52,7 @@ def judge(assessment: Assessment) -> tuple[Verdict, tuple[str, ...]]:
 def _found(assessment: Assessment) -> str:
     null = assessment.permuted
     return (
-        f"There is dependence: the value exceeds the mean of {len(null)} permutations by "
+        f"There is dependence: the value exceeds the mean of {len(null)} {_pairs(assessment)} by "
         f"{_amount(assessment, null.excess)}, p = {null.p_value:.2g} (fitted tail "
         f"{tail_text(null.fitted_p_value)})."
     )
@@ -61,8 +62,8 @@ def _why_independent(assessment: Assessment) -> list[str]:
     value, floor = assessment.estimate.value, assessment.null_mean
     as_large = round(assessment.p_value * (assessment.n_permutations + 1)) - 1
     reasons = [
-        f"{as_large} of {assessment.n_permutations} permutations gave at least as much "
-        f"(p = {assessment.p_value:.2g}); their mean is {_amount(assessment, floor)}."
+        f"{as_large} of {assessment.n_permutations} {_pairs(assessment)} gave at least as "
+        f"much (p = {assessment.p_value:.2g}); their mean is {_amount(assessment, floor)}."
     ]
     if as_large == 0:
         reasons.append(
@@ -85,6 +86,10 @@ def _why_independent(assessment: Assessment) -> list[str]:
     return reasons
 
 
+def _pairs(assessment: Assessment) -> str:
+    return pairs_text(assessment.blocks)
+
+
 def _amount(assessment: Assessment, value: float) -> str:
     return amount(value, assessment.estimate.unit)
 
@@ -95,7 +100,8 @@ def _objections(assessment: Assessment) -> list[str]:
     objections = [*assessment.determined, *_fullness(assessment)]
     if assessment.null_mean > AGREEMENT * value:
         objections.append(
-            f"Permuted pairs give {_amount(assessment, assessment.null_mean)}, so "
+            f"{_pairs(assessment).capitalize()} give "
+            f"{_amount(assessment, assessment.null_mean)}, so "
             f"{assessment.null_mean / value:.0%} of the value is there without dependence."
         )
     objections += _disagreements(assessment)

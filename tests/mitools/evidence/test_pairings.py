@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import lfilter
 
 from mitools import KSG, GaussianCopula, Verdict, assess
-from mitools.evidence.pairings import orders, subset_order
+from mitools.evidence.pairings import orders, pairs_text, subset_order
 
 QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
 
@@ -82,3 +82,11 @@ def test_the_interval_is_wider_for_a_series():
         shuffled = assess(x, y, **settings)
     kept = assess(x, y, blocks=1, **settings)
     assert np.diff(kept.interval) > 2 * np.diff(shuffled.interval)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "text"),
+    [(None, "permutations"), (1, "circular shifts"), (7, "permutations of 7 blocks")],
+)
+def test_pairs_are_called_by_how_they_are_made(blocks, text):
+    assert pairs_text(blocks) == text

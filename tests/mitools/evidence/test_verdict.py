@@ -8,6 +8,7 @@ from mitools import (
     EDGE,
     KSG,
     Assessment,
+    GaussianCopula,
     Verdict,
     assess,
 )
@@ -16,6 +17,7 @@ from mitools.estimators.discrete import PlugIn
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
 from mitools.evidence.null import FITTED_LEVEL, Null, fitted_p_value
+from mitools.evidence.pairings import pairs_text
 from tests.mitools.correlation import NONE, STRONG, TOY, Alone, Correlation, toy
 
 
@@ -155,3 +157,27 @@ def test_the_ceiling_of_an_identity_is_reached_and_said():
     found = assess(x, y, estimator=KSG(), n_permutations=20, n_halves=4)
     assert found.value == pytest.approx(digamma(500) - digamma(4))
     assert any("saturated: 100% of" in reason for reason in found.reasons)
+
+
+QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
+
+
+@pytest.mark.parametrize("blocks", [None, 1, 5])
+@pytest.mark.parametrize("coupled", [True, False])
+def test_reasons_and_rows_name_the_pairs_that_were_used(blocks, coupled):
+    x, noise = np.random.default_rng(3).normal(size=(2, 300))
+    y = noise + coupled * x
+    found = assess(x, y, estimator=GaussianCopula(), blocks=blocks, **QUICK)
+    assert (found.p_value <= 0.01) is coupled
+    assert pairs_text(blocks) in found.reasons[0]
+    assert f"99 {pairs_text(blocks)}, p = " in str(found)
+    assert ("circular shifts" in str(found)) is (blocks == 1)
+    assert (f"of {blocks} blocks" in str(found)) is (blocks == 5)
+
+
+def test_a_large_null_is_named_as_well():
+    rng = np.random.default_rng(0)
+    x = rng.integers(12, size=150)
+    y = np.where(rng.random(150) < 0.5, x, rng.integers(12, size=150))
+    found = assess(x, y, estimator=PlugIn(correction="none"), blocks=1, **QUICK)
+    assert any(reason.startswith("Circular shifts give") for reason in found.reasons)
