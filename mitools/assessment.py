@@ -30,7 +30,7 @@ import numpy as np
 from mitools.estimators.base import MutualInformationEstimator, check_whole
 from mitools.estimators.registry import parse_estimator
 from mitools.estimators.sample import Sample
-from mitools.evidence.doubts import determined, row_warnings
+from mitools.evidence.doubts import determined, row_doubts
 from mitools.evidence.estimate import Estimate
 from mitools.evidence.record import Assessment, CrossCheck
 from mitools.evidence.spread import Spread
@@ -131,10 +131,15 @@ def assess(
         blocks=blocks,
     )
     verdict, reasons = judge(found)
-    for warning in row_warnings(sample.parts, blocks):
-        warnings.warn(warning, stacklevel=2)
-        reasons = (*reasons, warning)
-    return replace(found, verdict=verdict, reasons=reasons)
+    doubted = row_doubts(sample.parts, blocks)
+    for doubt in doubted:
+        warnings.warn(doubt.sentence, stacklevel=2)
+    return replace(
+        found,
+        verdict=verdict,
+        reasons=(*reasons, *(doubt.sentence for doubt in doubted)),
+        caveats=tuple(doubt.caveat for doubt in doubted),
+    )
 
 
 def _check_settings(

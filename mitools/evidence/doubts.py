@@ -9,6 +9,7 @@ Source: Chatfield, "The Analysis of Time Series", section 2.7, for the lag-one c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from mitools.evidence.estimate import PER_SYMBOL
 from mitools.samples import kinds
 from mitools.samples.arrays import Matrix, Part
 
-__all__ = ["copied", "determined", "likeness", "row_warnings"]
+__all__ = ["Doubt", "alike_columns", "copied", "determined", "headline", "likeness", "row_doubts"]
 
 #: From these lag-one correlations of both sides on, rows follow one another; and the same in
 #: standard deviations of those of independent rows.
@@ -26,6 +27,9 @@ ALIKE, CERTAIN = 0.3, 5.0
 #: From this share of repeated rows on there is a warning, unless more than so many times as many
 #: rows repeat another on one side only.
 COPIED, TIES = 0.1, 1.1
+
+#: So many columns are named.
+NAMED = 5
 
 #: About so many columns of a side are examined.
 COLUMNS = 64
@@ -43,6 +47,39 @@ ROUNDING = 1e-12
 FITTED = 2_000
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """What undoes a claim of dependence.
+
+    Attributes:
+        caveat: In a few words, for the headline.
+        sentence: In full, with numbers and what to do.
+    """
+
+    caveat: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+#: The caveats.
+SERIES = "neighbouring rows are alike, and the p value takes them for independent"
+COPIES = "rows are copies of others, and the p value takes them for independent"
+
+#: What to do about rows that are alike.
+REMEDY = (
+    "but permutations assume independent rows. If the rows are in the order of time, keep it with "
+    "`blocks=1`; if they are copies, keep one of each; if they are only sorted, ignore this "
+    "warning."
+)
+
+
+def headline(claim: str, caveats: Sequence[str]) -> str:
+    """Return a claim with the caveats that undo it."""
+    return "; but ".join([claim, *caveats])
+
+
 def likeness(side: Matrix) -> float:
     """Return the largest lag-one correlation of a column, or 0 if it may be chance."""
     side = side[:, :: max(1, side.shape[1] // COLUMNS)]
@@ -55,43 +92,61 @@ def likeness(side: Matrix) -> float:
     return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
 
 
-def row_warnings(parts: Sequence[Part], blocks: int | None) -> tuple[str, ...]:
-    """Return warnings about rows that are not independent of each other.
+def row_doubts(parts: Sequence[Part], blocks: int | None) -> tuple[Doubt, ...]:
+    """Return the doubts about rows that are not independent of each other.
 
     Args:
         parts: The samples of each label.
         blocks: How permutations keep the order of the rows, as in `assess`; None if they do not.
 
     Returns:
-        A sentence for each warning.
+        Each doubt, with a caveat for the headline.
     """
     found = [_repeated(parts)]
     if blocks is None:
         found.append(_alike(parts))
-    return tuple(filter(None, found))
+    return tuple(doubt for doubt in found if doubt is not None)
 
 
-def _alike(parts: Sequence[Part]) -> str:
-    alike = [(likeness(part.x), likeness(part.y)) for part in parts]
-    share = sum(part.share for part, both in zip(parts, alike, strict=True) if min(both) > 0)
-    if share < 0.5:
-        return ""
-    x, y = max(alike, key=min)
-    return (
-        f"Neighbouring rows are alike on both sides (lag-one correlations {x:.2f} and {y:.2f}), "
-        "but permutations assume independent rows. If the rows are in the order of time, keep it "
-        "with `blocks=1`; if they are copies, keep one of each; if they are only sorted, ignore "
-        "this warning."
+def alike_columns(names: Sequence[str], likes: Sequence[float]) -> Doubt | None:
+    """Return the doubt about the pairs of a table's columns; None without such pairs.
+
+    Args:
+        names: The columns.
+        likes: The `likeness` of each.
+    """
+    found = [name for name, like in zip(names, likes, strict=True) if like > 0]
+    if len(found) < 2:
+        return None
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return Doubt(
+        SERIES,
+        f"Neighbouring rows are alike in {len(found)} columns ({', '.join(found[:NAMED])}{more}; "
+        f"lag-one correlations up to {max(likes):.2f}), {REMEDY}",
     )
 
 
-def _repeated(parts: Sequence[Part]) -> str:
+def _alike(parts: Sequence[Part]) -> Doubt | None:
+    alike = [(likeness(part.x), likeness(part.y)) for part in parts]
+    share = sum(part.share for part, both in zip(parts, alike, strict=True) if min(both) > 0)
+    if share < 0.5:
+        return None
+    x, y = max(alike, key=min)
+    return Doubt(
+        SERIES,
+        f"Neighbouring rows are alike on both sides (lag-one correlations {x:.2f} and {y:.2f}), "
+        f"{REMEDY}",
+    )
+
+
+def _repeated(parts: Sequence[Part]) -> Doubt | None:
     share = sum(part.share * copied(part.x, part.y) for part in parts)
     if share < COPIED:
-        return ""
-    return (
+        return None
+    return Doubt(
+        f"{share:.0%} of the {COPIES}",
         f"{share:.0%} of the rows repeat another row on both sides at once, as in a bootstrap or "
-        "an oversampled class: every estimator takes copies for dependence. Keep one of each."
+        "an oversampled class: every estimator takes copies for dependence. Keep one of each.",
     )
 
 

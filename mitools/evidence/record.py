@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mitools.evidence.doubts import headline
 from mitools.evidence.estimate import Estimate, amount, in_unit
 from mitools.evidence.null import Null, tail_text
 from mitools.evidence.pairings import pairs_text
@@ -119,6 +120,7 @@ class Assessment:
         blocks: How the permutations kept the order of the rows; None if they did not.
         verdict: What can be said, as a `Verdict` (a string).
         reasons: Why, in sentences.
+        caveats: What makes the rows other than independent of each other, in a few words.
     """
 
     estimate: Estimate
@@ -134,6 +136,13 @@ class Assessment:
     blocks: int | None = None
     verdict: Verdict = Verdict.INDEPENDENT
     reasons: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The verdict and, where it claims dependence, the caveats that undo it."""
+        undone = () if self.verdict is Verdict.INDEPENDENT else self.caveats
+        return headline(self.verdict, undone)
 
     @property
     def value(self) -> float:
@@ -202,8 +211,8 @@ class Assessment:
         return self.excess / room if room > 0 else float("nan")
 
     def summary(self) -> str:
-        """Return a few lines in nats and bits, the verdict first, the reasons last."""
-        lines = [f"I = {amount(self.value, self.unit)}: {self.verdict}"]
+        """Return a few lines in nats and bits, the headline first, the reasons last."""
+        lines = [f"I = {amount(self.value, self.unit)}: {self.headline}"]
         lines += [f"  {name:<12}{text}" for name, text in _rows(self)]
         lines += [f"  - {reason}" for reason in self.reasons]
         return "\n".join(lines)
@@ -215,7 +224,7 @@ class Assessment:
         bits = f" = {self.bits:.3f} bits" if self.unit == "nats" else ""
         return (
             f"Assessment({self.value:.3f} {self.unit}{bits}, null {self.null_mean:.3f} "
-            f"+- {self.null_sd:.3f}, p={self.p_value:.2g}: {self.verdict})"
+            f"+- {self.null_sd:.3f}, p={self.p_value:.2g}: {self.headline})"
         )
 
     def _repr_html_(self) -> str:
@@ -226,7 +235,7 @@ class Assessment:
         )
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in self.reasons)
         value = escape(amount(self.value, self.unit))
-        head = f"I = {value}: <b>{escape(self.verdict)}</b>"
+        head = f"I = {value}: <b>{escape(self.headline)}</b>"
         return f"<div><p>{head}</p><table>{rows}</table><ul>{reasons}</ul></div>"
 
     def to_dict(self) -> dict[str, Any]:
@@ -234,7 +243,9 @@ class Assessment:
         check = self.cross_check
         record = {
             **self.estimate.to_dict(),
+            "headline": self.headline,
             "verdict": str(self.verdict),
+            "caveats": list(self.caveats),
             "reasons": list(self.reasons),
             "null_mean_nats": self.null_mean,
             "null_sd_nats": self.null_sd,
@@ -289,6 +300,7 @@ class Assessment:
             "cross_check_nats": math.nan if check is None else check.estimate.value,
             "estimator": str(self.estimate.estimator),
             "verdict": str(self.verdict),
+            "caveats": "; ".join(self.caveats),
         }
         rows = [whole]
         for label, part in self.estimate.parts.items():

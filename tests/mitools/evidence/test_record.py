@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
-from mitools import (
-    assess,
-)
+from mitools import GaussianCopula, Verdict, assess
 from mitools.estimators.geometric import Geometric
 from tests.mitools.correlation import STRONG, Correlation, toy
 
@@ -75,3 +74,56 @@ def test_what_is_not_in_nats_is_never_called_nats():
         assert "bits" not in text
     assert not [name for name in found.to_frame() if "nats" in name or "bits" in name]
     assert np.isnan(found.bits)
+
+
+QUICK = {"n_permutations": 99, "n_halves": 2, "sweep": False, "cross_check": None}
+SERIES = "; but neighbouring rows are alike, and the p value takes them for independent"
+COPIES = "of the rows are copies of others, and the p value takes them for independent"
+
+
+def series(seed, n=400):
+    return lfilter([1], [1, -0.9], np.random.default_rng(seed).normal(size=n))
+
+
+def shown(found):
+    """The headline of each way to show an assessment."""
+    return (
+        str(found).splitlines()[0],
+        repr(found),
+        found._repr_html_().split("<table>")[0],
+        json.loads(json.dumps(found.to_dict()))["headline"],
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Neighbouring rows")
+def test_series_stand_in_the_headline_of_a_claim():
+    x = series(0)
+    found = assess(x, x + series(1), estimator=GaussianCopula(), **QUICK)
+    assert found.verdict is not Verdict.INDEPENDENT
+    assert all(SERIES in text for text in shown(found))
+    assert found.to_dict()["verdict"] == str(found.verdict)  # the claim alone, for programs
+    assert found.to_frame()["caveats"][0] == found.to_dict()["caveats"][0] == SERIES[6:]
+
+
+def test_a_headline_without_doubts_is_the_verdict():
+    x = series(0)
+    kept = assess(x, x + series(1), estimator=GaussianCopula(), blocks=1, **QUICK)
+    assert kept.headline == str(kept.verdict)
+    assert not any("; but " in text for text in shown(kept))
+
+
+@pytest.mark.filterwarnings("ignore:.*rows repeat")
+def test_copies_stand_in_the_headline_of_a_claim():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 100))
+    rows = np.arange(400) % 100
+    found = assess(x[rows], x[rows] + y[rows], estimator=GaussianCopula(), **QUICK)
+    assert all(f"100% {COPIES}" in text for text in shown(found))
+
+
+@pytest.mark.filterwarnings("ignore:Neighbouring rows")
+def test_where_nothing_is_claimed_nothing_is_undone():
+    grid = np.linspace(0, 60 * np.pi, 3000, endpoint=False)
+    found = assess(np.sin(grid), np.sin(1.5 * grid), estimator=GaussianCopula(), **QUICK)
+    assert found.verdict is Verdict.INDEPENDENT  # uncorrelated, row by row
+    assert found.caveats and found.headline == str(found.verdict)
