@@ -136,9 +136,10 @@ def compare(
         str, typer.Option("--estimators", help='With commas: "ksg:k=3,edge,auto".')
     ] = "ksg,edge,auto,copula",
     permutations: Annotated[
-        int, typer.Option("--permutations", help="Shuffled pairings for each.")
+        int, typer.Option("--permutations", help="Permuted pairs for each.")
     ] = 20,
     seed: Seed = 0,
+    blocks: Blocks = None,
     jobs: Jobs = None,
     header: Header = None,
     plot: Annotated[
@@ -157,6 +158,7 @@ def compare(
         given=labels,
         n_permutations=permutations,
         seed=seed,
+        blocks=blocks,
         n_jobs=jobs,
     )
     _show({"answers": result.to_dict()}, str(result), as_json)
@@ -175,6 +177,7 @@ def matrix(
     ] = None,
     permutations: Permutations = 100,
     seed: Seed = 0,
+    blocks: Blocks = None,
     jobs: Jobs = None,
     header: Header = None,
     out: Annotated[
@@ -212,6 +215,7 @@ def matrix(
             estimator=chosen,
             n_permutations=permutations,
             seed=seed,
+            blocks=blocks,
             n_jobs=jobs,
             progress=progress,
         )

@@ -18,7 +18,9 @@ import numpy as np
 from mitools import estimators as known
 from mitools.estimators.base import Estimate, MutualInformationEstimator, check_whole
 from mitools.estimators.sample import Sample
+from mitools.evidence.doubts import headline, row_doubts
 from mitools.evidence.null import Null, tail_text
+from mitools.evidence.pairings import pairs_text
 from mitools.information import as_estimator
 
 if TYPE_CHECKING:
@@ -67,9 +69,17 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The answers of several estimators to one question; `str` of it is a table."""
+    """The answers of several estimators to one question; `str` of it is a table.
+
+    Attributes:
+        answers: One for each estimator.
+        blocks: How the pairs of the nulls kept the order of the rows; None if they did not.
+        caveats: What makes the rows other than independent of each other, in a few words.
+    """
 
     answers: tuple[Compared, ...]
+    blocks: int | None = None
+    caveats: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         width = max(len(str(one.estimator)) for one in self.answers)
@@ -77,6 +87,8 @@ class Comparison:
             f"{'estimator':<{width}}  {'value':>8}  {'null':>8} +- {'sd':<6}  {'excess':>8}  "
             f"{'ceiling':>8}  fitted tail"
         ]
+        if self.caveats:
+            lines.insert(0, headline(f"nulls of {pairs_text(self.blocks)}", self.caveats))
         return "\n".join([*lines, *(_line(one, width) for one in self.answers)])
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -85,6 +97,8 @@ class Comparison:
             {
                 "estimator": str(one.estimator),
                 "refusal": one.refusal or None,
+                "blocks": self.blocks,
+                "caveats": list(self.caveats),
                 **_numbers(one),
                 "estimate": None if one.estimate is None else one.estimate.to_dict(),
             }
@@ -103,6 +117,7 @@ class Comparison:
                 "ceiling": np.nan if one.estimate is None else one.estimate.ceiling,
                 **_numbers(one),
                 "refusal": one.refusal,
+                "caveats": "; ".join(self.caveats),
             }
             for one in self.answers
         ]
@@ -132,7 +147,7 @@ class Comparison:
             fmt="|",
             color="0.6",
             elinewidth=6,
-            label="permutations, mean and 2 sd",
+            label=f"{pairs_text(self.blocks)}, mean and 2 sd",
         )
         ax.plot([float(one.estimate or 0) for one in shown], places, "o", label="estimate")
         ax.set_yticks(places, [str(one.estimator) for one in shown])
@@ -151,6 +166,7 @@ def compare(
     n_permutations: int = 20,
     seed: int = 0,
     n_jobs: int | None = None,
+    blocks: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Estimate I(X; Y) by several estimators, each with its own permutation null.
@@ -163,6 +179,8 @@ def compare(
         n_permutations: Permutations for each null.
         seed: Seed of the permutations, which are the same for each estimator.
         n_jobs: Workers for labels and permutations, as in `assess`.
+        blocks: For rows in the order of time, as in `assess`. None takes rows for independent, and
+            warns if neighbours are alike.
         progress: Called with each estimator's name before its turn.
 
     Returns:
@@ -187,13 +205,16 @@ def compare(
         raise ValueError("`estimators` is empty: name at least one.")
     for estimator in estimators:
         as_estimator(estimator)
-    sample = Sample.of(x, y, given, n_jobs=n_jobs)
+    sample = Sample.of(x, y, given, blocks, n_jobs)
+    doubted = row_doubts(sample.parts, blocks)
+    for doubt in doubted:
+        warnings.warn(doubt.sentence, stacklevel=2)
     answers = []
     for estimator in estimators:
         if progress is not None:
             progress(str(estimator))
         answers.append(_answer(estimator, sample, n_permutations, seed))
-    return Comparison(tuple(answers))
+    return Comparison(tuple(answers), blocks, tuple(doubt.caveat for doubt in doubted))
 
 
 def _answer(

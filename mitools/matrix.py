@@ -14,6 +14,7 @@ and elsewhere the larger of the two.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ from mitools import estimators as known
 from mitools.engines.workers.parallel import in_parallel, n_workers
 from mitools.estimators.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.sample import Sample
+from mitools.evidence.doubts import Doubt, alike_columns, headline, likeness, repeated
 from mitools.evidence.null import Null
 from mitools.information import as_estimator
 from mitools.samples.arrays import as_samples, is_missing
@@ -61,6 +63,10 @@ class InformationMatrix:
             most 0.05: of the pairs marked, one in twenty is expected to be false, at most.
         order: The columns' places in the order of the clustering.
         estimators: Each pair's estimator, by (row, column), row < column.
+        blocks: How the pairs of the nulls kept the order of the rows; None if they did not.
+        alike: Pairs whose neighbouring rows are alike on both sides while the p value takes rows
+            for independent, with shape (d, d).
+        caveats: What makes the rows other than independent of each other, in a few words.
     """
 
     names: tuple[str, ...]
@@ -72,11 +78,16 @@ class InformationMatrix:
     dependent: NDArray[np.bool_]
     order: NDArray[np.int64]
     estimators: dict[tuple[int, int], MutualInformationEstimator]
+    blocks: int | None
+    alike: NDArray[np.bool_]
+    caveats: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         pairs = len(self.estimators)
         found = int(np.triu(self.dependent, 1).sum())
-        return f"InformationMatrix({len(self.names)} columns, {found} of {pairs} pairs dependent)"
+        claim = f"{found} of {pairs} pairs dependent"
+        undone = self.caveats if found else ()
+        return f"InformationMatrix({len(self.names)} columns, {headline(claim, undone)})"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the matrix as a data frame, in the order of the clustering; nats."""
@@ -99,6 +110,7 @@ class InformationMatrix:
                 "fitted_p_value": self.fitted_p_values[i, j],
                 "adjusted_p_value": self.adjusted_p_values[i, j],
                 "dependent": bool(self.dependent[i, j]),
+                "rows_alike": bool(self.alike[i, j]),
                 "estimator": str(estimator),
             }
             for (i, j), estimator in self.estimators.items()
@@ -134,8 +146,9 @@ class InformationMatrix:
         figure = ax.get_figure()
         if figure is not None:
             figure.colorbar(image, ax=ax, label="mutual information (nats)")
+        claim = f"dots: no dependence claimed, at most {FALSE_SHARE:.0%} of the claims being false"
         ax.set_title(
-            f"dots: no dependence claimed, at most {FALSE_SHARE:.0%} of the claims being false",
+            "\n".join([claim, *(f"but {caveat}" for caveat in self.caveats)]),
             fontsize="small",
         )
         return ax
@@ -149,6 +162,7 @@ def information_matrix(
     n_permutations: int = 100,
     seed: int = 0,
     n_jobs: int | None = None,
+    blocks: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InformationMatrix:
     """Estimate I for every pair of columns, with permutation p values adjusted for their number.
@@ -165,6 +179,8 @@ def information_matrix(
         n_jobs: Workers for the pairs: a number, or -1 for one per processor. They are threads;
             within ``joblib.parallel_config(backend="loky")``, processes. Their number changes no
             bit. None uses none.
+        blocks: For rows in the order of time, as in `assess`. None takes rows for independent, and
+            warns if neighbours are alike.
         progress: Called with the pairs done and the pairs in all.
 
     Returns:
@@ -190,6 +206,9 @@ def information_matrix(
     columns, names = _columns(data, names)
     discrete = [_discrete(column) for column in columns]
     sides = [_numbers(column, name) for column, name in zip(columns, names, strict=True)]
+    doubted, alike = _doubts(sides, discrete, names, blocks)
+    for doubt in doubted:
+        warnings.warn(doubt.sentence, stacklevel=2)
     d = len(names)
     pairs = [(i, j) for i in range(d) for j in range(i + 1, d)]
 
@@ -198,7 +217,7 @@ def information_matrix(
         x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
         one = estimator or _for_kinds(discrete[x], discrete[y])
         pair_name = f" for {names[i]!r} and {names[j]!r}"
-        prepared = Sample.of_pair(sides[x], sides[y]).prepare(one, pair_name)
+        prepared = Sample.of_pair(sides[x], sides[y], blocks).prepare(one, pair_name)
         null, _ = prepared.null(n_permutations, np.random.default_rng([seed, i, j]))
         return _Pair(null, one)
 
@@ -228,6 +247,9 @@ def information_matrix(
         dependent=_square(d, pairs, dependent) == 1,
         order=_clustered(values),
         estimators={pair: one.estimator for pair, one in zip(pairs, found, strict=True)},
+        blocks=blocks,
+        alike=alike,
+        caveats=tuple(doubt.caveat for doubt in doubted),
     )
 
 
@@ -278,6 +300,20 @@ def _numbers(column: NDArray[Any], name: str) -> Matrix:
             raise ValueError(f"The column {name!r} has {missing} missing values. Drop those rows.")
         column = np.unique(column.astype(str), return_inverse=True)[1].reshape(-1)
     return as_samples(column, name)
+
+
+def _doubts(
+    sides: Sequence[Matrix], discrete: Sequence[bool], names: Sequence[str], blocks: int | None
+) -> tuple[list[Doubt], NDArray[np.bool_]]:
+    """Return what is to be said of rows that are not independent, and the pairs with such rows."""
+    likes = np.zeros(len(sides)) if blocks is not None else np.array(list(map(likeness, sides)))
+    alike = np.outer(likes > 0, likes > 0) & ~np.eye(len(sides), dtype=bool)
+    found = [alike_columns(names, likes.tolist())]
+    measured = [side for side, label in zip(sides, discrete, strict=True) if not label]
+    if len(measured) > 1:
+        half = len(measured) // 2
+        found.append(repeated(np.hstack(measured[:half]), np.hstack(measured[half:])))
+    return [doubt for doubt in found if doubt is not None], alike
 
 
 def _for_kinds(x_discrete: bool, y_discrete: bool) -> MutualInformationEstimator:

@@ -84,14 +84,23 @@ class Sample:
         return cls(left, right, parts, blocks, n_jobs, names)
 
     @classmethod
-    def of_pair(cls, x: Matrix, y: Matrix) -> Sample:
+    def of_pair(cls, x: Matrix, y: Matrix, blocks: int | None = None) -> Sample:
         """Return the samples of two validated matrices, without labels.
 
         Args:
             x: Validated samples of X, with shape (n, d_x).
             y: Paired samples of Y, with shape (n, d_y).
+            blocks: How permutations keep the order of the rows.
+
+        Returns:
+            The samples.
+
+        Raises:
+            ValueError: For more blocks than the rows can make.
         """
-        return cls(x, y, (Part(None, 1.0, x, y),))
+        parts = (Part(None, 1.0, x, y),)
+        _check_blocks(blocks, parts)
+        return cls(x, y, parts, blocks)
 
     @property
     def labelled(self) -> bool:

@@ -18,7 +18,16 @@ from mitools.evidence.estimate import PER_SYMBOL
 from mitools.samples import kinds
 from mitools.samples.arrays import Matrix, Part
 
-__all__ = ["Doubt", "alike_columns", "copied", "determined", "headline", "likeness", "row_doubts"]
+__all__ = [
+    "Doubt",
+    "alike_columns",
+    "copied",
+    "determined",
+    "headline",
+    "likeness",
+    "repeated",
+    "row_doubts",
+]
 
 #: From these lag-one correlations of both sides on, rows follow one another; and the same in
 #: standard deviations of those of independent rows.
@@ -102,7 +111,7 @@ def row_doubts(parts: Sequence[Part], blocks: int | None) -> tuple[Doubt, ...]:
     Returns:
         Each doubt, with a caveat for the headline.
     """
-    found = [_repeated(parts)]
+    found = [_copies(sum(part.share * copied(part.x, part.y) for part in parts))]
     if blocks is None:
         found.append(_alike(parts))
     return tuple(doubt for doubt in found if doubt is not None)
@@ -139,8 +148,12 @@ def _alike(parts: Sequence[Part]) -> Doubt | None:
     )
 
 
-def _repeated(parts: Sequence[Part]) -> Doubt | None:
-    share = sum(part.share * copied(part.x, part.y) for part in parts)
+def repeated(x: Matrix, y: Matrix) -> Doubt | None:
+    """Return the doubt about rows that are copies of others on both sides; None if few are."""
+    return _copies(copied(x, y))
+
+
+def _copies(share: float) -> Doubt | None:
     if share < COPIED:
         return None
     return Doubt(

@@ -7,6 +7,7 @@ searches, and takes and gives data frames. scikit-learn 1.6 or later.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mitools import estimators as known
 from mitools.estimators.base import Matrix, MutualInformationEstimator
 from mitools.estimators.registry import parse_estimator
 from mitools.estimators.sample import Sample
+from mitools.evidence.doubts import alike_columns, likeness, repeated
 from mitools.samples.kinds import is_discrete
 
 __all__ = ["InformationSelector", "information_scores"]
@@ -65,6 +67,8 @@ class InformationSelector(SelectorMixin, BaseEstimator):
             permutations).
         fitted_p_values_: Tails of the laws fitted to the permutations.
         dependent_: Whether both claim dependence, as `mitools.assess` would.
+        alike_: Features whose neighbouring rows are alike, as those of the target, while the p
+            values take rows for independent.
         n_features_in_: How many features there were.
 
     Example:
@@ -83,6 +87,7 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         n_features: int | None = None,
         n_permutations: int = 100,
         random_state: int = 0,
+        blocks: int | None = None,
     ) -> None:
         """Store the settings.
 
@@ -92,11 +97,14 @@ class InformationSelector(SelectorMixin, BaseEstimator):
                 dependent by the permutation test.
             n_permutations: Permutations of the target for each feature.
             random_state: Seed of the permutations.
+            blocks: For rows in the order of time, as in `mitools.assess`. None takes rows for
+                independent, and warns if neighbours are alike.
         """
         self.estimator = estimator
         self.n_features = n_features
         self.n_permutations = n_permutations
         self.random_state = random_state
+        self.blocks = blocks
 
     def fit(self, X: Any, y: Any) -> InformationSelector:
         """Score every feature.
@@ -118,9 +126,12 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         if self.n_permutations < 3:
             raise ValueError(f"`n_permutations` must be at least 3, got {self.n_permutations}.")
         target, chosen = _target(y, self.estimator)
+        self.alike_ = self._doubted(X, target)
         nulls = []
         for j in range(d):
-            prepared = Sample.of_pair(X[:, [j]], target).prepare(chosen, f" for feature {j}")
+            prepared = Sample.of_pair(X[:, [j]], target, self.blocks).prepare(
+                chosen, f" for feature {j}"
+            )
             rng = np.random.default_rng([self.random_state, j])
             nulls.append(prepared.null(self.n_permutations, rng)[0])
         self.scores_ = np.array([null.observed for null in nulls])
@@ -128,6 +139,18 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         self.fitted_p_values_ = np.array([null.fitted_p_value for null in nulls])
         self.dependent_ = np.array([null.claims for null in nulls])
         return self
+
+    def _doubted(self, X: Matrix, target: Matrix) -> NDArray[np.bool_]:
+        """Warn of rows that are not independent; return the features whose rows are alike."""
+        d = X.shape[1]
+        own = getattr(self, "feature_names_in_", [f"x{j}" for j in range(d)])
+        series = 0.0 if self.blocks is not None else likeness(target)
+        likes = [likeness(X[:, [j]]) if series else 0.0 for j in range(d)]
+        names = ["the target", *map(str, own)]
+        for doubt in (alike_columns(names, [series, *likes]), repeated(X, target)):
+            if doubt is not None:
+                warnings.warn(doubt.sentence, stacklevel=3)
+        return np.array(likes) > 0
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)

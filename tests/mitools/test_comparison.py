@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 import mitools
-from mitools import EDGE, KSG, compare, information_matrix, mutual_information
+from mitools import EDGE, KSG, GaussianCopula, compare, information_matrix, mutual_information
 
 RNG = np.random.default_rng(0)
 
@@ -87,3 +88,37 @@ def test_bad_comparisons_are_refused(settings, error, message):
 @pytest.fixture(scope="module")
 def found(table):
     return information_matrix(table, n_permutations=50)
+
+
+def _series(seed, n=500):
+    return lfilter([1], [1, -0.95], np.random.default_rng(seed).normal(size=n + 200))[200:]
+
+
+def test_series_are_warned_of_above_the_table():
+    with pytest.warns(UserWarning, match="Neighbouring rows") as said:
+        found = compare(_series(0), _series(1), estimators=[GaussianCopula(), KSG()])
+    assert len(said) == 1
+    caveat = "neighbouring rows are alike, and the p value takes them for independent"
+    assert str(found).splitlines()[0] == f"nulls of permutations; but {caveat}"
+    assert found.to_dict()[0]["caveats"] == [caveat]
+    assert set(found.to_frame()["caveats"]) == {caveat}
+
+
+@pytest.mark.filterwarnings("error")
+def test_independent_series_exceed_their_nulls_rarely_with_blocks():
+    tails = [
+        one.fitted_p_value
+        for seed in range(20)
+        for one in compare(
+            *(_series(2 * seed), _series(2 * seed + 1)),
+            estimators=[GaussianCopula(), KSG()],
+            n_permutations=39,
+            blocks=1,
+        ).answers
+    ]
+    assert np.mean(np.array(tails) <= 0.05) <= 0.175  # 40, in pairs: 0.05 expected
+    coupled = compare(_series(0), _series(0) + 0.5 * _series(1), blocks=1)
+    assert all(one.fitted_p_value <= 0.01 for one in coupled.answers)
+    assert coupled.blocks == 1 and coupled.caveats == ()
+    labels = [text.get_text() for text in coupled.plot().get_legend().get_texts()]
+    assert "circular shifts, mean and 2 sd" in labels
