@@ -18,6 +18,7 @@ over its values. Elsewhere two steps take the dimensions of Z out of it:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -54,8 +55,11 @@ from mitools.estimators.residuals import (
     transformed,
     unexplained,
 )
+from mitools.estimators.sample import check_blocks
+from mitools.evidence.doubts import Doubt, doubts, headline
 from mitools.evidence.null import p_value
-from mitools.samples.arrays import as_samples, paired_samples
+from mitools.evidence.pairings import orders, orders_in_strata
+from mitools.samples.arrays import Part, as_samples, paired_samples
 from mitools.samples.kinds import is_discrete
 from mitools.samples.scaling import drop_constant
 
@@ -192,16 +196,21 @@ class ConditionalTest:
         estimate: The estimate of I(X; Y | Z), in nats.
         null: The values after permutations of X given Z, with shape (n_permutations,).
         p_value: (1 + the number of them at or above the estimate) / (n_permutations + 1).
+        blocks: How the permutations kept the order of the rows; None if they did not.
+        caveats: What makes the rows other than independent of each other, in a few words.
     """
 
     estimate: Estimate
     null: Matrix
     p_value: float
+    blocks: int | None = None
+    caveats: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
+        p = headline(f"p={self.p_value:.3g}", self.caveats)
         return (
-            f"ConditionalTest({self.estimate.value:.3f} nats, p={self.p_value:.3g}, "
-            f"null mean {self.null.mean():.3f}, n={self.estimate.n_samples})"
+            f"ConditionalTest({self.estimate.value:.3f} nats, null mean {self.null.mean():.3f}, "
+            f"n={self.estimate.n_samples}, {p})"
         )
 
 
@@ -247,6 +256,7 @@ def conditional_independence_test(
     n_permutations: int = 100,
     neighbors: int = 10,
     seed: int = 0,
+    blocks: int | None = None,
 ) -> ConditionalTest:
     """Test whether X and Y are independent given Z, by permutations among samples of similar Z.
 
@@ -264,35 +274,69 @@ def conditional_independence_test(
         n_permutations: How many permutations; the smallest p value is 1 / (n_permutations + 1).
         neighbors: Among how many nearest samples X may move.
         seed: Seed of the permutations.
+        blocks: For rows in the order of time, as in `assess`: what the regression on Z leaves of X
+            is shifted circularly, or cut into as many permuted blocks; within the values of Z,
+            where its rows repeat. None takes rows for independent given Z, and warns if what is
+            left of neighbouring rows is alike.
 
     Returns:
         The estimate, its null values and p value.
 
     Raises:
         TypeError: As `conditional_mutual_information`.
-        ValueError: As `conditional_mutual_information`, or for counts below 1.
+        ValueError: As `conditional_mutual_information`, or for counts below 1; for `blocks`
+            without the regression that makes X independent of Z.
     """
     for name, number in (("n_permutations", n_permutations), ("neighbors", neighbors)):
         if number < 1:
             raise ValueError(f"`{name}` must be at least 1, got {number}.")
     chosen, x, y, z = _checked(x, y, z, ConditionalKSG() if estimator is None else estimator)
+    if blocks is not None and chosen.residualize != "auto":
+        raise ValueError(
+            f"`blocks` needs ConditionalKSG(residualize='auto'), got {chosen.residualize!r}: "
+            "shifted rows keep nothing of Z, so Z must be taken out of X first."
+        )
+    check_blocks(blocks, (Part(None, 1.0, x, y),))
     estimator = replace(chosen, k=_neighbours_for_tests(len(x))) if estimator is None else chosen
     reduced = estimator._reduced(x, y, z)
     estimate = _estimated(estimator, reduced)
+    doubted = _doubts(reduced, blocks)
+    for doubt in doubted:
+        warnings.warn(doubt.sentence, stacklevel=2)
     rng = np.random.default_rng(seed)
+    kept = None
+    if blocks is not None and reduced.strata is not None:
+        kept = orders_in_strata(reduced.strata, n_permutations, blocks, rng)
+    elif blocks is not None:
+        kept = orders(len(x), n_permutations, blocks, rng)
     near = None
-    if reduced.strata is None and reduced.condition.shape[1]:
+    if kept is None and reduced.strata is None and reduced.condition.shape[1]:
         near = _nearest(reduced.condition, min(neighbors, len(x) - 1) + 1)
     null = np.empty(n_permutations)
     for number in range(n_permutations):
-        if reduced.strata is not None:
+        if kept is not None:
+            order = kept[number]
+        elif reduced.strata is not None:
             order = in_strata(reduced.strata, rng)
         else:
             order = rng.permutation(len(x))
             if near is not None:
                 order = local_permutation(rng.permuted(near, axis=1).astype(np.int64), order)
         null[number] = _value(reduced, estimator.k, order)
-    return ConditionalTest(estimate, null, p_value(null, estimate.value))
+    caveats = tuple(doubt.caveat for doubt in doubted)
+    return ConditionalTest(estimate, null, p_value(null, estimate.value), blocks, caveats)
+
+
+def _doubts(reduced: _Reduced, blocks: int | None) -> tuple[Doubt, ...]:
+    """Return what is to be said of rows that are not independent given Z."""
+    sides = reduced.x, reduced.y
+    if blocks is not None or 0 in (side.shape[1] for side in sides):
+        return ()
+    if reduced.counted == "pooled" or reduced.strata is None:
+        return doubts((Part(None, 1.0, *sides),), None)
+    members = [np.flatnonzero(reduced.strata == each) for each in np.unique(reduced.strata)]
+    parts = [Part(None, len(rows) / len(sides[0]), *(s[rows] for s in sides)) for rows in members]
+    return doubts(parts, None)
 
 
 def _neighbours_for_tests(n_samples: int) -> int:

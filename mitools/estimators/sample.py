@@ -22,7 +22,7 @@ from mitools.evidence.pairings import orders, subset_order
 from mitools.messages import check_whole
 from mitools.samples.arrays import Part, column_names, paired_samples, split_by_label
 
-__all__ = ["PreparedSample", "Sample"]
+__all__ = ["PreparedSample", "Sample", "check_blocks"]
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -42,6 +42,7 @@ class Sample:
         blocks: How permutations keep the order of the rows, as in `orders`; None if they do not.
         n_jobs: Workers for labels, permutations and subsets, as in `in_parallel`.
         names: What to call the columns of X and of Y.
+        least_shift: The least circular shift, as in `orders`.
     """
 
     x: Matrix
@@ -50,6 +51,7 @@ class Sample:
     blocks: int | None = None
     n_jobs: int | None = None
     names: tuple[Sequence[str], Sequence[str]] = ((), ())
+    least_shift: int = 0
 
     @classmethod
     def of(
@@ -79,7 +81,7 @@ class Sample:
         n_workers(n_jobs)
         left, right = paired_samples(x, y, given=given)
         parts = split_by_label(left, right, given)
-        _check_blocks(blocks, parts)
+        check_blocks(blocks, parts)
         names = column_names(x, left.shape[1]), column_names(y, right.shape[1])
         return cls(left, right, parts, blocks, n_jobs, names)
 
@@ -99,7 +101,7 @@ class Sample:
             ValueError: For more blocks than the rows can make.
         """
         parts = (Part(None, 1.0, x, y),)
-        _check_blocks(blocks, parts)
+        check_blocks(blocks, parts)
         return cls(x, y, parts, blocks)
 
     @property
@@ -237,7 +239,8 @@ class PreparedSample:
                 at_once = max(1, min(share, INDICES // (n * workers)))
                 for start in range(0, n_permutations, at_once):
                     count = min(at_once, n_permutations - start)
-                    yield number, orders(n, count, sample.blocks, generator)
+                    drawn = orders(n, count, sample.blocks, generator, sample.least_shift)
+                    yield number, drawn
 
         def permuted(draw: tuple[int, Rows]) -> tuple[int, Matrix]:
             number, permutations = draw
@@ -263,7 +266,7 @@ def _estimated(pair: Prepared) -> Estimate:
     return pair.estimate()
 
 
-def _check_blocks(blocks: int | None, parts: tuple[Part, ...]) -> None:
+def check_blocks(blocks: int | None, parts: tuple[Part, ...]) -> None:
     """Raise a ValueError unless every label has at least two rows for each block."""
     if blocks is None:
         return

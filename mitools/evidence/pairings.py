@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["orders", "pairs_text", "subset_order"]
+__all__ = ["orders", "orders_in_strata", "pairs_text", "subset_order"]
 
 #: A side is not shifted by less than this share of its rows, either way: too much of the pairing
 #: would stay.
@@ -25,7 +25,13 @@ BLOCKS = 20
 Rows = NDArray[np.int64]
 
 
-def orders(n: int, count: int, blocks: int | None, generator: np.random.Generator) -> Rows:
+def orders(
+    n: int,
+    count: int,
+    blocks: int | None,
+    generator: np.random.Generator,
+    least_shift: int = 0,
+) -> Rows:
     """Return random orders of n rows, with shape (count, n).
 
     Args:
@@ -34,15 +40,45 @@ def orders(n: int, count: int, blocks: int | None, generator: np.random.Generato
         blocks: None for every order alike; 1 for circular shifts; more for as many blocks of the
             shifted rows, permuted.
         generator: The source.
+        least_shift: A side is not shifted by less, either way; 5 % of the rows at the least.
     """
     rows = np.arange(n)
     if blocks is None:
         return generator.permuted(np.tile(rows, (count, 1)), axis=1)
-    least = max(1, int(LEAST_SHIFT * n))
+    least = max(1, int(LEAST_SHIFT * n), least_shift)
     found = np.empty((count, n), np.int64)
     for order in found:  # one after the other: in whatever batches they are asked for, the same
         shifted = np.roll(rows, -generator.integers(least, n - least + 1))
         order[:] = _permuted_blocks(shifted, blocks, generator)
+    return found
+
+
+def orders_in_strata(
+    strata: Rows, count: int, blocks: int, generator: np.random.Generator
+) -> Rows:
+    """Return orders that keep each row within its stratum, and nearly the order of time.
+
+    All strata are shifted by one random share of their rows, so that rows near in time stay near,
+    whatever their strata. More blocks are permuted alike in all of them.
+
+    Args:
+        strata: The stratum of each row, 0, 1, ..., with shape (n,).
+        count: How many orders.
+        blocks: As in `orders`.
+        generator: The source.
+
+    Returns:
+        The orders, with shape (count, n).
+    """
+    ends = np.cumsum(np.bincount(strata))[:-1]
+    members = np.split(np.argsort(strata, kind="stable"), ends)
+    found = np.empty((count, len(strata)), np.int64)
+    for order in found:
+        share = generator.uniform(LEAST_SHIFT, 1 - LEAST_SHIFT)
+        sequence = generator.permutation(blocks)
+        for rows in members:
+            cut = np.array_split(np.roll(rows, -round(share * len(rows))), blocks)
+            order[rows] = np.concatenate([cut[i] for i in sequence])
     return found
 
 
