@@ -58,6 +58,10 @@ Arguments = Annotated[
     list[str] | None, typer.Option("--arg", help="Argument of the factory, KEY=VALUE.")
 ]
 Folder = Annotated[Path, typer.Argument(help="A run directory.")]
+Shortcuts = Annotated[
+    str,
+    typer.Option(help="Whether projections on residual shortcuts are layers: exclude or include."),
+]
 
 
 @app.command()
@@ -117,6 +121,7 @@ def layers(
         typer.Option(help="npz file or folder of images, to read the shape of the inputs."),
     ] = None,
     arguments: Arguments = None,
+    shortcuts: Shortcuts = "exclude",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the layers of a network in execution order, with their shapes."""
@@ -132,11 +137,13 @@ def layers(
         example = torch.zeros(2, *input_shape(shape))
     else:
         raise ValueError("Give the shape of one input, such as --shape 1x8x8, or --data.")
-    table = list_layers(network, example)
+    table = list_layers(network, example, shortcuts=shortcuts)  # type: ignore[arg-type]
     if as_json:
         _print_json(json.loads(table.to_json(orient="records")))
-    else:
-        typer.echo(table.to_string(index=False))
+        return
+    typer.echo(table.to_string(index=False))
+    if left_out := table.attrs["left_out"]:
+        typer.echo(f"Left out, on residual shortcuts (--shortcuts include): {', '.join(left_out)}")
 
 
 @app.command()
@@ -179,6 +186,7 @@ def rho(
     reduce: Annotated[
         str, typer.Option(help="none, or gap to average each feature map.")
     ] = "none",
+    shortcuts: Shortcuts = "exclude",
     n_permutations: Annotated[int, typer.Option(min=1, help="Permutations for the null.")] = 50,
     max_per_class: Annotated[
         int, typer.Option(min=0, help="Use at most so many images per class. 0: all.")
@@ -213,6 +221,7 @@ def rho(
         estimator=estimator,
         point=point,
         reduce=reduce,
+        shortcuts=shortcuts,
         n_permutations=n_permutations,
         max_per_class=max_per_class,
         small_classes=small_classes,

@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import tomli_w
 
 from mitools.messages import unknown
-from robustsplit.measurement import POINTS, REDUCTIONS, SMALL_CLASSES, Measurement
+from robustsplit.measurement import POINTS, REDUCTIONS, SHORTCUTS, SMALL_CLASSES, Measurement
 from robustsplit.recipe import Recipe
 from robustsplit.settings import setting
 
@@ -171,6 +171,11 @@ class InformationConfig:
     )
     reduce: Literal["none", "gap"] = setting(
         "none", "`none` flattens feature maps, `gap` averages each map", choices=REDUCTIONS
+    )
+    shortcuts: Literal["exclude", "include"] = setting(
+        Measurement.shortcuts,
+        "whether projections on residual shortcuts are layers, in cuts and in measurements",
+        choices=SHORTCUTS,
     )
     released: bool = setting(
         Measurement.released, "also give what the published code's estimator returns, and its null"

@@ -219,8 +219,13 @@ class _Run:
             data=fingerprint(self.data), network=fingerprint(self.untrained), **self.weights()
         )
         example = self.data.test.inputs[:2]
-        cuts = [Split(self.untrained, example, last=n) for n in self.config.split.last]
-        cuts += [Split(self.untrained, example, name) for name in self.config.split.at]
+        kind = self.measurement.shortcuts
+        cuts = [
+            Split(self.untrained, example, last=n, shortcuts=kind) for n in self.config.split.last
+        ]
+        cuts += [
+            Split(self.untrained, example, name, shortcuts=kind) for name in self.config.split.at
+        ]
         _refuse_equal(cuts)
         self.splits = {f"cut{number}": cut for number, cut in enumerate(cuts, start=1)}
         self.journal = Journal(directory.path / "metrics.jsonl", ("key", "epoch"))

@@ -226,6 +226,39 @@ def test_small_classes_can_be_dropped_from_the_command_line(capsys, user, tmp_pa
     assert code == 2 and "No treatment of small classes named 'merge'" in err
 
 
+RESIDUAL = """
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Linear(64, 5), nn.Linear(5, 5), nn.Linear(5, 5)
+        self.project, self.head = nn.Linear(5, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x.flatten(1)))
+        return self.head(self.two(torch.relu(self.one(x))) + self.project(x))
+"""
+
+
+def test_projections_on_shortcuts_are_listed_and_measured_on_request(capsys, user, tmp_path):
+    (tmp_path / "nets.py").write_text(RESIDUAL)
+    model = f"{tmp_path}/nets.py:Residual"
+    code, out, _ = call(capsys, "layers", model, "--shape", "1x8x8")
+    assert code == 0 and "shortcuts include): project" in out
+    _, out, _ = call(capsys, "layers", model, "--shape", "1x8x8", "--shortcuts", "include")
+    assert "on a residual shortcut" in out and "Left out" not in out
+    command = ["rho", model, "--data", user / "test.npz", "--n-permutations", "2"]
+    code, out, _ = call(capsys, *command)
+    assert code == 0 and "project" not in out
+    code, out, _ = call(capsys, *command, "--shortcuts", "include")
+    assert code == 0 and "two → project (parallel branches)" in out
+    code, _, err = call(capsys, *command, "--shortcuts", "some")
+    assert code == 2 and "No treatment of shortcuts named 'some'" in err
+
+
 def test_images_of_another_shape_are_named(capsys, user, tmp_path):
     x, y = images()
     np.savez(tmp_path / "wide.npz", x=np.concatenate([x[:150]] * 2, axis=-1), y=y[:150])

@@ -19,6 +19,7 @@ from robustsplit.report.findings import Findings
 from robustsplit.report.rho_csv import read_rho_csv
 from robustsplit.study.config import ConfigError, load, parse
 from robustsplit.study.experiment import Experiment, check, load_data
+from tests.robustsplit.tiny import write_study
 
 ROOT = Path(__file__).parents[3]
 
@@ -273,3 +274,34 @@ def test_missing_weights_are_said_before_any_training(study, tmp_path):
     with pytest.raises(FileNotFoundError, match="No weights file nope"):
         Experiment.create(load(study, ["model.robust_weights=nope.pt"]), tmp_path / "run").run()
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_cuts_and_measurements_count_shortcuts_alike(tmp_path):
+    path = write_study(tmp_path, **{"nets.py:tiny": "nets.py:Residual", "[1, 2]": "[2]"})
+    (tmp_path / "nets.py").write_text(RESIDUAL)
+    short = ["train.epochs=1", "robust.epochs=1", "algorithm1.trials=1", "algorithm1.epochs=1"]
+    for kind, f_b in (("exclude", ("two", "head")), ("include", ("project", "head"))):
+        config = load(path, [*short, f"mi.shortcuts={kind}"])
+        findings = Experiment.create(config, tmp_path / kind).run(progress=False)
+        (result,) = findings.results
+        assert result.f_b == f_b
+        assert [pair.child for pair in result.trials[0].profile.pairs] == list(f_b)
+        children = [pair.child for pair in findings.profiles["regular"].pairs]
+        assert ("project" in children) is (kind == "include")
+
+
+RESIDUAL = """
+import torch
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.one, self.two = nn.Linear(64, 5), nn.Linear(5, 5), nn.Linear(5, 5)
+        self.project, self.head = nn.Linear(5, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.stem(x.flatten(1)))
+        return self.head(self.two(torch.relu(self.one(x))) + self.project(x))
+"""
