@@ -123,7 +123,11 @@ def run_from(model: nn.Module, cut: Cut, example: Any, hidden: Tensor) -> Any:
         except RuntimeError:  # one of several views of one tensor, or expanded
             return _replaced(args, old, hidden), _replaced(kwargs, old, hidden)
 
+    batch = next(len(tensor) for tensor in tensors_in(example) if tensor.ndim)
+
     def blank(value: Tensor) -> Tensor:
+        if not value.ndim or len(value) != batch:
+            return value  # a mask of positions, a scale
         return torch.zeros_like(value[:1]).expand(len(hidden), *value.shape[1:]).clone()
 
     # No graph is made of the blanks, but for a view to be overwritten with something that has
@@ -149,7 +153,13 @@ def untrue(model: nn.Module, cut: Cut, example: Any) -> str:
         cut: Where it is cut.
         example: What it can be called with; it is called with other values of this kind.
     """
-    verdict = _compared(model, cut, example)
+    try:
+        verdict = _compared(model, cut, example)
+    except Exception as error:  # not every value is an input
+        return (
+            f"Whether f_b is a function of what arrives at {cut.key!r} could not be tested: with "
+            f"other values than the example's the model raised {type(error).__name__}: {error}"
+        )
     if verdict is None:
         try:
             doubled = deepcopy(model).double()

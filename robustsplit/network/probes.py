@@ -175,7 +175,10 @@ def constant(traced: Trace, calls: Iterable[Call]) -> list[Call]:
         replay(traced, example, enter=enter, names={entry.name for entry in wanted.values()})
         return found
 
-    first, second = seen(traced.example), seen(other)
+    try:
+        first, second = seen(traced.example), seen(other)
+    except Exception:  # not every value is an input: what cannot be tried is not called constant
+        return []
     return [entry for key, entry in wanted.items() if _same(first.get(key), second.get(key))]
 
 

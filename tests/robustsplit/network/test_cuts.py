@@ -226,6 +226,38 @@ class TestCutsTellTheTruth:
         assert split.clean is (kind == "object")  # in a number there is nothing to compare
         assert (split.check() == []) is (kind == "object")
 
+    def test_models_that_refuse_other_values_are_not_called_clean(self):
+        class Picky(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x):
+                if not torch.equal(x.round(), x):
+                    raise ValueError("whole numbers only")
+                return self.b(torch.relu(self.a(x)))
+
+        split = Split(Picky(), torch.ones(3, 4), last=1)
+        assert not split.clean
+        assert split.check()[0].endswith("the model raised ValueError: whole numbers only")
+
+    def test_arguments_that_are_no_batch_stay_as_they_are(self):
+        class Scaled(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 2)
+
+            def forward(self, x, mask, scale):
+                return self.b(torch.tanh(self.a(x) @ mask * scale))
+
+        model, mask, scale = Scaled(), torch.eye(4), torch.tensor(2.0)
+        x = torch.rand(3, 4)
+        split = Split(model, (x, mask, scale), last=1)
+        assert split.clean
+        with torch.no_grad():
+            hidden = split.run_f_a((x[:2], mask, scale))
+            torch.testing.assert_close(split.run_f_b(hidden), model(x[:2], mask, scale))
+
     def test_learn_rho_says_so_in_its_result(self):
         x, y = torch.rand(90, 4), torch.arange(90) % 2
         thirds = (slice(0, 30), slice(30, 60), slice(60, 90))
