@@ -79,7 +79,8 @@ def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
     """
     buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()]
     needed = [(p, p.requires_grad, p.grad) for p in root.parameters()]
-    attributes = [(table, dict(table), _contents(table)) for table in _tables(root)]
+    held = [(m.__dict__, dict(m.__dict__), _contents(m.__dict__)) for m in root.modules()]
+    held += [(table, dict(table), {}) for table in _tables(root)]
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             for parameter, _, _ in needed:
@@ -88,7 +89,7 @@ def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
                 parameter.grad = None
             yield
         finally:
-            for table, entries, contents in attributes:
+            for table, entries, contents in held:
                 _put_back(table, entries, contents)
             for parameter, flag, gradient in needed:
                 parameter.requires_grad_(flag)
@@ -100,9 +101,8 @@ def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def _tables(root: nn.Module) -> Iterator[dict[str, Any]]:
-    """Yield, per module, the dictionaries in which it keeps things by name."""
+    """Yield the tables of each module: parameters, buffers, submodules."""
     for module in root.modules():
-        yield module.__dict__
         yield from (module.__dict__[name] for name in TABLES)
 
 
