@@ -106,21 +106,50 @@ def run_to(model: nn.Module, cut: Cut, inputs: Any) -> Tensor:
 
 
 def run_from(model: nn.Module, cut: Cut, example: Any, hidden: Tensor) -> Any:
-    """Return the model's output when `hidden` arrives at the cut; blanks run up to there."""
+    """Return the model's output when `hidden` arrives at the cut; blanks run up to there.
+
+    Raises:
+        ValueError: For a tensor of another shape, and where autograd does not allow to overwrite
+            the one at the cut, though more than the layer at the cut uses it.
+    """
+    output, everywhere = _run_from(model, cut, example, hidden)
+    if everywhere or not torch.is_grad_enabled():
+        return output
+    with torch.no_grad():
+        reference = _sampled(_run_from(model, cut, example, hidden)[0])
+    if _distance(_sampled(output), reference) > AGREES * reference.unit:
+        raise ValueError(
+            f"Gradients cannot be had from {cut.key!r} on: what arrives there is one of several "
+            "views of a tensor, which autograd does not overwrite, and is also used past the "
+            "layer. Use torch.no_grad(), or cut at another layer."
+        )
+    return output
+
+
+def _run_from(model: nn.Module, cut: Cut, example: Any, hidden: Tensor) -> tuple[Any, bool]:
+    """Return the output, and whether all who hold the tensor at the cut got the new one."""
     frozen = [p for p in model.parameters() if p.requires_grad and torch.is_grad_enabled()]
+    everywhere = True
 
     def thaw() -> None:
         for parameter in frozen:
             parameter.requires_grad_(True)
 
     def patch(args: Any, kwargs: Any) -> Any:
+        nonlocal everywhere
         thaw()
         old = _at(cut, args, kwargs)
+        if old.shape != hidden.shape:
+            raise ValueError(
+                f"`hidden` has shape {tuple(hidden.shape)}, but what arrives at {cut.key!r} has "
+                f"{tuple(old.shape)}. Pass what run_f_a returns for inputs of the example's size."
+            )
         try:
             # Overwriting reaches all who hold the tensor, such as the shortcut around its block.
             old.copy_(hidden)
             return None
         except RuntimeError:  # one of several views of one tensor, or expanded
+            everywhere = False
             return _replaced(args, old, hidden), _replaced(kwargs, old, hidden)
 
     batch = next(len(tensor) for tensor in tensors_in(example) if tensor.ndim)
@@ -136,7 +165,7 @@ def run_from(model: nn.Module, cut: Cut, example: Any, hidden: Tensor) -> Any:
         parameter.requires_grad_(False)
     try:
         with _before(model, cut, patch):
-            return call(model, mapped(example, blank))
+            return call(model, mapped(example, blank)), everywhere
     finally:
         thaw()
 

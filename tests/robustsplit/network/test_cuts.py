@@ -173,6 +173,33 @@ class TestCutsTellTheTruth:
         assert model.embed.weight.grad is None  # f_a ran on blanks
         assert all(parameter.requires_grad for parameter in model.parameters())
 
+    @pytest.mark.parametrize("shortcut", [False, True])
+    def test_gradients_through_one_of_several_views(self, shortcut):
+        class Parts(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embed, self.next, self.out = (nn.Linear(*w) for w in ((3, 4), (4, 4), (4, 2)))
+
+            def forward(self, x):
+                first, *_ = self.embed(x).unbind(1)
+                return self.out(torch.relu(self.next(first)) + (first if shortcut else 0))
+
+        model, x = Parts(), torch.rand(3, 5, 3)
+        split = Split(model, x, "next")
+        assert split.clean
+        hidden = split.run_f_a(x).detach().requires_grad_()
+        with torch.no_grad():
+            torch.testing.assert_close(split.run_f_b(hidden), model(x))
+        if shortcut:  # autograd does not overwrite such a view: refused, not wrong
+            with pytest.raises(ValueError, match="Gradients cannot be had from 'next' on"):
+                split.run_f_b(hidden)
+        else:
+            (slope,) = torch.autograd.grad(split.run_f_b(hidden).sum(), hidden)
+            expected = model.out(torch.relu(model.next(hidden))).sum()
+            torch.testing.assert_close(slope, torch.autograd.grad(expected, hidden)[0])
+        with pytest.raises(ValueError, match=r"has shape \(3, 1\), but .* has \(3, 4\)"):
+            split.run_f_b(torch.zeros(3, 1))
+
     @pytest.mark.parametrize("at", ["b", "c"])
     def test_values_without_gradients_that_pass_by(self, at):
         class Masked(nn.Module):
