@@ -35,6 +35,8 @@ __all__ = ["Cut", "bypassed", "cut_before", "run_from", "run_to", "untrue"]
 #: Values vary if they do by so many units in the last place of the largest, and agree if they
 #: differ by less than so many, or by less than this part of their variation.
 VARIES, AGREES, PART = 200, 50, 1e-3
+#: So many inputs are compared if they have no more than so many values together.
+ROWS, VALUES = 32, 2**16
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Cut:
         name: The module before whose call the cut is.
         number: Which of its calls.
         index: Which of its input tensors f_b is a function of.
-        later: Names and numbers of the weight layers that run from there on.
+        later: Names and numbers of the weight layers that run from there on and reach the output.
     """
 
     name: str
@@ -61,7 +63,11 @@ class Cut:
 
 def cut_before(network: Network, entry: Call) -> Cut:
     """Return the cut before a call, at the first of its input tensors that the data made."""
-    later = [(other.name, other.number) for other in network.main if other.start >= entry.start]
+    later = [
+        (other.name, other.number)
+        for other in network.main
+        if other.start >= entry.start and network.reaches_output(other)
+    ]
     return Cut(entry.name, entry.number, _index(network, entry), tuple(later))
 
 
@@ -210,7 +216,8 @@ def _double(tensor: Tensor) -> Tensor:
 
 def _compared(model: nn.Module, cut: Cut, example: Any) -> str | None:
     """Return nothing if f_b(f_a(x)) = f(x), where it is not, or None if the output is constant."""
-    inputs, others = varied(example), varied(example, seed=1)
+    many = _repeated(example)
+    inputs, others = varied(many), varied(many, seed=1)
     device = next(tensors_in(example)).device
 
     def seen(run: Callable[[], Any]) -> dict[tuple[str, int], _Values]:
@@ -236,6 +243,14 @@ def _compared(model: nn.Module, cut: Cut, example: Any) -> str | None:
                 "tensor of which it also uses the rest. Cut at another layer."
             )
     return "" if varies[OUTPUT] else None
+
+
+def _repeated(example: Any) -> Any:
+    """Return a plain example with more rows, where they are small: a mask has few values there."""
+    if not isinstance(example, Tensor):
+        return example
+    rows = max(len(example), min(ROWS, VALUES * len(example) // max(1, example.numel())))
+    return example[torch.arange(rows, device=example.device) % len(example)]
 
 
 OUTPUT = ("", 0)

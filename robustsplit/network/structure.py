@@ -176,6 +176,11 @@ class Network:
         ]
         return sloped(self.trace, questions) if questions else set()
 
+    def reaches_output(self, entry: Call) -> bool:
+        """Whether the model's output was computed from a call's; False if that is unknown."""
+        bit = self._bits[id(entry)]
+        return any(self._reach[node] & bit for node, _ in self.trace.outputs)
+
     def after(self, entry: Call) -> Call | None:
         """Return the next weight layer if it is connected to `entry`, else None."""
         following = next((other for other in self.main if other.start > entry.end), None)

@@ -1,5 +1,7 @@
 """Small networks of shapes that a chain of layers does not have."""
 
+import random
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -226,3 +228,45 @@ class Residual(nn.Module):
         main = self.two(torch.relu(self.one(x)))
         side = self.project(x) if side is None else side
         return self.head(main + side if self.join == "add" else torch.cat([main, side], 1))
+
+
+class Random(nn.Module):
+    """Linear layers on sums, products, slices, masks and views of earlier ones, drawn at random."""
+
+    WAYS = ("relu", "tanh", "add", "mul", "cat", "slice", "chunk", "in place", "mask")
+
+    def __init__(self, seed, depth=6):
+        super().__init__()
+        draw = random.Random(seed)
+        torch.manual_seed(seed)
+        self.plan = [
+            (draw.choice(self.WAYS), draw.randrange(step + 1), draw.randrange(step + 1))
+            for step in range(depth)
+        ]
+        self.layers = nn.ModuleList(nn.Linear(8 if w == "cat" else 4, 4) for w, *_ in self.plan)
+        self.head, self.other = nn.Linear(8, 2), draw.randrange(depth + 1)
+
+    def forward(self, x):
+        made = [x]
+        for (way, i, j), layer in zip(self.plan, self.layers, strict=True):
+            made.append(layer(self.join(way, made[i], made[j])))
+        return self.head(torch.cat([made[-1], made[self.other]], 1))
+
+    def join(self, way, a, b):
+        if way == "relu":
+            return torch.relu(a)
+        if way == "tanh":
+            return torch.tanh(a)
+        if way == "add":
+            return a + torch.tanh(b)
+        if way == "mul":
+            return a * torch.sigmoid(b)
+        if way == "cat":
+            return torch.cat([a, b], 1)
+        if way == "slice":
+            return torch.cat([a[:, :2], b[:, 2:]], 1)
+        if way == "chunk":
+            return torch.cat(a.chunk(2, 1)[::-1], 1)
+        if way == "in place":
+            return (a * 1).relu_()
+        return a + (b.detach() > 0).float()

@@ -18,6 +18,7 @@ from tests.robustsplit.odd_networks import (
     Dense,
     Fire,
     LearnedQuery,
+    Random,
     SelfAttention,
     Shuffled,
     TwoTowers,
@@ -113,6 +114,20 @@ class TestCutsTellTheTruth:
                 with pytest.raises(ValueError, match="no function of one tensor"):
                     split.run_f_b(torch.zeros(3, 1))
         assert True in seen or isinstance(model, WideAndDeep)  # where two ways begin at the input
+
+    @pytest.mark.parametrize(
+        "seeds", [range(8), pytest.param(range(8, 200), marks=pytest.mark.slow)]
+    )
+    def test_every_cut_of_networks_drawn_at_random(self, seeds):
+        counts = {True: 0, False: 0}
+        for seed in seeds:
+            model, (x, other) = Random(seed).eval(), torch.randn(2, 6, 4)
+            for layer in weight_layers(model, x, shortcuts="include")[1:]:
+                split = Split(model, x, layer.name, shortcuts="include")
+                error = exchanged(model, layer.name, 1, x, other)
+                assert split.clean is (error < 1e-3), (seed, layer.name, error)
+                counts[split.clean] += 1
+        assert min(counts.values()) >= len(seeds)
 
     def test_a_join_of_two_tensors(self):
         model, x = TwoTowers("bilinear").eval(), torch.rand(3, 4)
