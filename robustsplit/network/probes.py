@@ -76,6 +76,7 @@ def sloped(
     parents = {parent.key for parent, _, _ in questions}
     outputs: dict[str, list[Tensor]] = {}
     proven: set[tuple[str, str, int]] = set()
+    kept: list[list[Tensor]] = []
 
     def leave(key: str, output: Any) -> None:
         if key in parents:
@@ -88,14 +89,20 @@ def sloped(
         ended = {p.key for p, c, _ in questions if c.key == key}
         for parent_key in ended:
             outputs.pop(parent_key, None)
+        if not outputs and not traced.keep:
+            while kept:
+                kept.pop().clear()
 
-    def pack(tensor: Tensor) -> Tensor | None:
-        return tensor.detach() if outputs or traced.keep else None  # between the two ends
+    def pack(tensor: Tensor) -> list[Tensor]:
+        if not outputs and not traced.keep:
+            return []  # only what lies between the two ends is needed
+        kept.append([tensor.detach()])
+        return kept[-1]
 
-    def unpack(tensor: Tensor | None) -> Tensor:
-        if tensor is None:
+    def unpack(cell: list[Tensor]) -> Tensor:
+        if not cell:
             raise RuntimeError("not kept")
-        return tensor
+        return cell[0]
 
     names = {entry.name for parent, child, _ in questions for entry in (parent, child)}
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
