@@ -1,6 +1,7 @@
 """The tables of docs/benchmarks.md, from the results: ``python benchmarks/tables.py``.
 
-A test compares the page with what this prints, so that the page shows what was measured.
+With the word ``models``: the table of docs/models.md. A test compares the pages with what this
+prints, so that they show what was measured.
 """
 
 import json
@@ -21,8 +22,8 @@ SIZES = (1000, 5000, 10000)
 
 
 def main():
-    """Print all tables."""
-    sys.stdout.write("\n".join(tables()))
+    """Print all tables of a page."""
+    sys.stdout.write(models() if sys.argv[1:] == ["models"] else "\n".join(tables()))
 
 
 def tables(folder=RESULTS):
@@ -152,6 +153,38 @@ def intervals(rows):
             for row in rows
         ],
     )
+
+
+def models(folder=RESULTS):
+    """Return what was found of each model, as one table."""
+    found = [row for row in read(folder, "models.json")["rows"] if "error" not in row]
+    return table(
+        [
+            *("model", "pixels", "layers", "follow", "named", "pre", "post"),
+            *("cuts", "clean", "wrong", "frozen", "list", "collect", "own hooks"),
+            *("MB: plain", "list", "collect", "own hooks"),
+        ],
+        [
+            [
+                row["model"] + (" (timm)" if row["source"] == "timm" else ""),
+                row["size"],
+                row["layers"],
+                row["connected"],
+                row["named"],
+                *(agreement(row[point]) for point in ("pre", "post")),
+                *(row[key] for key in ("cuts", "clean", "wrong")),
+                agreement(row["frozen"]),
+                *(f"{row['ratios'][key]:.2f}" for key in ("list", "collect", "own")),
+                *(f"{row['megabytes'][key]:.0f}" for key in ("plain", "list", "collect", "own")),
+            ]
+            for row in sorted(found, key=lambda row: (row["source"] == "timm", row["model"]))
+        ],
+    )
+
+
+def agreement(value):
+    """Return "yes" or "no", or that robustsplit refused, for which `value` is the reason."""
+    return {True: "yes", False: "no"}.get(value, "refused")
 
 
 if __name__ == "__main__":

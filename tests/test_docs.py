@@ -134,3 +134,4 @@ def test_the_measured_tables_are_those_of_the_results():
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     assert "\n".join(tables.tables()) in (ROOT / "docs" / "benchmarks.md").read_text()
+    assert tables.models() in (ROOT / "docs" / "models.md").read_text()
