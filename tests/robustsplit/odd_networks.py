@@ -231,7 +231,7 @@ class Residual(nn.Module):
 
 
 class Random(nn.Module):
-    """Linear layers on sums, products, slices, masks and views of earlier ones, drawn at random."""
+    """Linear layers on sums, products, slices, masks and views of others, drawn at random."""
 
     WAYS = ("relu", "tanh", "add", "mul", "cat", "slice", "chunk", "in place", "mask")
 
