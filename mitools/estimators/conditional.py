@@ -56,7 +56,7 @@ from mitools.estimators.residuals import (
     unexplained,
 )
 from mitools.estimators.sample import check_blocks
-from mitools.evidence.doubts import Doubt, doubts, headline
+from mitools.evidence.doubts import Doubt, headline, row_doubts
 from mitools.evidence.null import p_value
 from mitools.evidence.pairings import orders, orders_in_strata
 from mitools.samples.arrays import Part, as_samples, paired_samples
@@ -333,10 +333,10 @@ def _doubts(reduced: _Reduced, blocks: int | None) -> tuple[Doubt, ...]:
     if blocks is not None or 0 in (side.shape[1] for side in sides):
         return ()
     if reduced.counted == "pooled" or reduced.strata is None:
-        return doubts((Part(None, 1.0, *sides),), None)
+        return row_doubts((Part(None, 1.0, *sides),), None)
     members = [np.flatnonzero(reduced.strata == each) for each in np.unique(reduced.strata)]
     parts = [Part(None, len(rows) / len(sides[0]), *(s[rows] for s in sides)) for rows in members]
-    return doubts(parts, None)
+    return row_doubts(parts, None)
 
 
 def _neighbours_for_tests(n_samples: int) -> int:
