@@ -25,6 +25,7 @@ from mitools.messages import MissingExtraError
 if TYPE_CHECKING:
     from mitools.comparison import Comparison, compare
     from mitools.estimators import *
+    from mitools.lags import LaggedInformation, lagged_information
     from mitools.matrix import InformationMatrix, information_matrix
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Comparison",
     "Estimate",
     "InformationMatrix",
+    "LaggedInformation",
     "MissingExtraError",
     "MutualInformationEstimator",
     "Pooling",
@@ -44,6 +46,7 @@ __all__ = [
     "assess",
     "compare",
     "information_matrix",
+    "lagged_information",
     "mutual_information",
     "parse_estimator",
 ]
@@ -59,8 +62,10 @@ except PackageNotFoundError:  # run from a checkout that was never installed
 LATER = {
     "Comparison": "comparison",
     "InformationMatrix": "matrix",
+    "LaggedInformation": "lags",
     "compare": "comparison",
     "information_matrix": "matrix",
+    "lagged_information": "lags",
 }
 
 

@@ -57,6 +57,8 @@ Header = Annotated[
         help="Whether the first row of a CSV holds names; a guess if not given.",
     ),
 ]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Also draw them into this file.")]
+Shifted = Annotated[int, typer.Option("--blocks", help="1: circular shifts; more: blocks.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -142,9 +144,7 @@ def compare(
     blocks: Blocks = None,
     jobs: Jobs = None,
     header: Header = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw them into this file.")
-    ] = None,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask several estimators for I(X; Y), each with its own null, and show them in a table."""
@@ -164,6 +164,43 @@ def compare(
     _show({"answers": result.to_dict()}, str(result), as_json)
     if plot is not None:
         _save(result.plot(), plot)
+
+
+@app.command()
+def lag(
+    file: File,
+    x: X,
+    y: Y,
+    lags: Annotated[
+        str,
+        typer.Option("--lags", help='In rows: "-20:20", with a step "-20:20:5", or "0,1,2".'),
+    ] = "-20:20",
+    estimator: Chosen = "ksg",
+    permutations: Permutations = 100,
+    seed: Seed = 0,
+    blocks: Shifted = 1,
+    jobs: Jobs = None,
+    header: Header = None,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate I of x and a later y (or an earlier one) for each lag, for rows in time."""
+    import mitools
+
+    chosen = mitools.parse_estimator(estimator)
+    columns, _ = _read(file, x, y, None, header, [chosen])
+    found = mitools.lagged_information(
+        *columns,
+        lags=lags,
+        estimator=chosen,
+        n_permutations=permutations,
+        blocks=blocks,
+        seed=seed,
+        n_jobs=jobs,
+    )
+    _show(found.to_dict(), str(found), as_json)
+    if plot is not None:
+        _save(found.plot(), plot)
 
 
 @app.command()

@@ -27,7 +27,7 @@ from mitools.engines.workers.parallel import in_parallel, n_workers
 from mitools.estimators.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.sample import Sample
 from mitools.evidence.doubts import Doubt, alike_columns, headline, likeness, repeated
-from mitools.evidence.null import Null
+from mitools.evidence.null import Null, adjusted
 from mitools.information import as_estimator
 from mitools.samples.arrays import as_samples, is_missing
 from mitools.samples.kinds import is_discrete
@@ -225,17 +225,12 @@ def information_matrix(
         if progress is not None:
             progress(done, len(pairs))
 
-    from scipy.stats import false_discovery_control  # here: it is slow to import
-
     found = in_parallel(estimated, pairs, n_jobs, report)
-    # the least that so many permutations can count says nothing beyond itself
-    least = 1 / (n_permutations + 1)
     p, tails = ([getattr(one.null, of) for one in found] for of in ("p_value", "fitted_p_value"))
-    single = [tail if one <= least else max(one, tail) for one, tail in zip(p, tails, strict=True)]
-    adjusted = false_discovery_control(single)  # Benjamini and Hochberg (1995)
+    shares = adjusted([one.null for one in found])
     values = _square(d, pairs, [one.null.observed for one in found])
     dependent = [
-        one.null.claims and each <= FALSE_SHARE for one, each in zip(found, adjusted, strict=True)
+        one.null.claims and each <= FALSE_SHARE for one, each in zip(found, shares, strict=True)
     ]
     return InformationMatrix(
         names=tuple(names),
@@ -243,7 +238,7 @@ def information_matrix(
         null_means=_square(d, pairs, [one.null.mean for one in found]),
         p_values=_square(d, pairs, p),
         fitted_p_values=_square(d, pairs, tails),
-        adjusted_p_values=_square(d, pairs, adjusted),
+        adjusted_p_values=_square(d, pairs, shares),
         dependent=_square(d, pairs, dependent) == 1,
         order=_clustered(values),
         estimators={pair: one.estimator for pair, one in zip(pairs, found, strict=True)},

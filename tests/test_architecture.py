@@ -30,7 +30,7 @@ ORDER = {
         {"engines"},
         {"estimators"},
         {"distributions", "information", "streaming"},
-        {"assessment", "comparison", "matrix"},
+        {"assessment", "comparison", "lags", "matrix"},
         {"integrations", "tasks"},
         {"cli"},
     ),
@@ -61,7 +61,7 @@ INNER = {
 }
 
 #: The most that `ls mitools` may show beside the faces: what a user looks for.
-ENTRIES = 16
+ENTRIES = 17
 
 #: Packages whose tests stand in the same tree, a file for each module.
 MIRRORED = ("mitools", "robustsplit")

@@ -20,13 +20,14 @@ each judged against the 99 others of its data set, 0.13 % pass both (0.10 % at w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc, stdtr
 
-__all__ = ["FITTED_LEVEL", "LEVEL", "Null", "fitted_p_value", "p_value", "tail_text"]
+__all__ = ["FITTED_LEVEL", "LEVEL", "Null", "adjusted", "fitted_p_value", "p_value", "tail_text"]
 
 Matrix = NDArray[np.float64]
 
@@ -93,6 +94,26 @@ class Null:
         """Whether the permutations and the law fitted to them both leave the value out."""
         level = max(LEVEL, 1.0 / (len(self.values) + 1))
         return self.p_value <= level and self.fitted_p_value <= FITTED_LEVEL
+
+
+def adjusted(nulls: Sequence[Null]) -> Matrix:
+    """Return p values adjusted for the number of questions (Benjamini and Hochberg 1995).
+
+    A count over B permutations cannot fall below 1 / (1 + B). Where no permutation reached the
+    value, the tail of the law fitted to them is adjusted, and elsewhere the larger of the two.
+
+    Args:
+        nulls: The null of each question.
+    """
+    from scipy.stats import false_discovery_control  # here: it is slow to import
+
+    single = [
+        null.fitted_p_value
+        if null.p_value <= 1 / (len(null) + 1)  # the least that so many can count
+        else max(null.p_value, null.fitted_p_value)
+        for null in nulls
+    ]
+    return np.asarray(false_discovery_control(single))
 
 
 def p_value(null: Matrix, value: float) -> float:
