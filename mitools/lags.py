@@ -251,9 +251,7 @@ def lagged_information(
         if progress is not None:
             progress(done, len(wanted))
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("once")
-        nulls = in_parallel(estimated, wanted.tolist(), n_jobs, told)
+    nulls = in_parallel(estimated, wanted.tolist(), n_jobs, told)
     p = adjusted(nulls)
     return LaggedInformation(
         lags=wanted,
