@@ -20,7 +20,7 @@ from mitools.estimators.reduction import PCA, Pooling, RandomProjection, Reduced
 from mitools.estimators.registry import parse_estimator
 from mitools.evidence.record import Verdict
 from mitools.information import mutual_information
-from mitools.messages import MissingExtraError
+from mitools.samples.messages import MissingExtraError
 
 if TYPE_CHECKING:
     from mitools.comparison import Comparison, compare

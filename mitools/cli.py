@@ -330,7 +330,7 @@ def tasks(
 def _suites(suite: str | None, folder: Path | None) -> dict[str, Any]:
     """Return the tasks asked for by suite; all of a folder if none is named."""
     import mitools.tasks
-    from mitools.messages import unknown
+    from mitools.samples.messages import unknown
 
     saved = None if folder is None else mitools.tasks.saved_tasks(folder)
     if suite is None:

@@ -158,6 +158,9 @@ class LaggedInformation:
 
         Args:
             ax: Where to draw; a new figure when not given.
+
+        Returns:
+            The axes drawn on.
         """
         if ax is None:
             from matplotlib.figure import Figure

@@ -19,8 +19,8 @@ from mitools.engines.cells.sides import sample_rows
 from mitools.engines.cells.state import CountState
 from mitools.estimators.base import Estimate, check_whole
 from mitools.estimators.edge import EDGE
-from mitools.messages import require, unknown
 from mitools.samples.arrays import paired_samples
+from mitools.samples.messages import require, unknown
 
 __all__ = [
     "ArrayChunks",

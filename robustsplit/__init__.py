@@ -15,7 +15,7 @@ from typing import Any
 import lazy_loader
 
 from mitools import __version__
-from mitools.messages import require, unknown
+from mitools.samples.messages import require, unknown
 
 _load, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]

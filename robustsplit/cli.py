@@ -6,19 +6,23 @@ message and exit code 2; ``--debug`` anywhere on the line shows the traceback as
 
 from __future__ import annotations
 
-import errno
 import json
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from robustsplit.errors import explain, told_if_full
 from robustsplit.options import (
+    Arguments,
+    Folder,
+    Model,
+    Overrides,
+    Shortcuts,
+    Shown,
     factory_arguments,
     globs,
     input_shape,
@@ -41,27 +45,6 @@ app = typer.Typer(
     help="Measure how strongly the layers of a network depend on each other, and how far each "
     "number can be trusted. `--debug` anywhere on the line shows tracebacks.",
 )
-
-#: Modules that come with the extra "torch"; torchvision brings PIL.
-EXTRA = ("torch", "torchvision", "safetensors", "PIL")
-
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Replace a setting: KEY=VALUE, such as algorithm1.trials=5."),
-]
-Shown = Annotated[
-    bool | None,
-    typer.Option("--progress/--no-progress", help="Force the progress bar on or off."),
-]
-Model = Annotated[str, typer.Argument(help="package.module:factory or path/to/file.py:factory.")]
-Arguments = Annotated[
-    list[str] | None, typer.Option("--arg", help="Argument of the factory, KEY=VALUE.")
-]
-Folder = Annotated[Path, typer.Argument(help="A run directory.")]
-Shortcuts = Annotated[
-    str,
-    typer.Option(help="Whether projections on residual shortcuts are layers: exclude or include."),
-]
 
 
 @app.command()
@@ -211,7 +194,7 @@ def rho(
     progress: Shown = None,
 ) -> None:
     """Measure how strongly the layers of your own network depend on each other."""
-    from mitools.messages import unknown
+    from mitools.samples.messages import unknown
     from robustsplit.measurement import Measurement
     from robustsplit.profiling import profile_model
 
@@ -254,7 +237,7 @@ def rho(
     if out is not None:
         from robustsplit.report.files import write_outputs
 
-        with _told_if_full(
+        with told_if_full(
             "The table above is complete. Free some space, then repeat the command."
         ):
             write_outputs(findings, out)
@@ -338,7 +321,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        code = _explain(error)
+        code = explain(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -358,7 +341,7 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
     advice = (
         f"Every finished step is kept. Free some space, then run `robustsplit resume {folder}`."
     )
-    with _told_if_full(advice):
+    with told_if_full(advice):
         findings = experiment.run(progress=progress)
     typer.echo(text_table(summary_table(findings)))
     typer.echo(
@@ -375,17 +358,6 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
         f"Table: {folder / 'rho.csv'}\nFigure: {folder / 'figures' / 'rho_vs_depth.png'}\n"
         f"Report (read it first): {folder / 'report.html'}"
     )
-
-
-@contextmanager
-def _told_if_full(advice: str) -> Iterator[None]:
-    """Say what is kept, and what to do, when the disk fills up inside the block."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise OSError(f"The disk is full ({error}). {advice}") from error
 
 
 def _refuse_taken(out: Path, command: str) -> None:
@@ -455,21 +427,6 @@ def _print_json(content: Any) -> None:
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     typer.echo(f"Warning: {message}", err=True)
-
-
-def _explain(error: Exception) -> int:
-    """Print an error as one message, and return the exit code."""
-    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a wrong use of the command line
-        error.show()
-        return 2
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in EXTRA:
-        text += '. Install it with: pip install "robustsplit[torch]"'
-    foreseen = isinstance(error, ValueError | TypeError | OSError | ImportError | RuntimeError)
-    if not foreseen or not text:
-        text = f"{type(error).__name__}: {text} (with --debug: the traceback)"
-    typer.echo(f"Error: {text}", err=True)
-    return 2
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from mitools import KSG, PCA, Reduced
 from mitools.estimators.base import MutualInformationEstimator
 from mitools.estimators.registry import parse_estimator
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["DEFAULT_ESTIMATOR", "Measurement", "shows_settings"]
 

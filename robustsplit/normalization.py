@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["NORMALIZATIONS", "NormalizedModel", "normalised_by", "normalization"]
 

@@ -1,14 +1,46 @@
-"""What is written on the command line, as values: shapes, factory arguments, data, attacks."""
+"""Options of several commands, and what is written there as values: shapes, data, attacks."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from robustsplit.data import ImageData
 
-__all__ = ["factory_arguments", "globs", "input_shape", "paper_attack_table", "read_data"]
+__all__ = [
+    "Arguments",
+    "Folder",
+    "Model",
+    "Overrides",
+    "Shortcuts",
+    "Shown",
+    "factory_arguments",
+    "globs",
+    "input_shape",
+    "paper_attack_table",
+    "read_data",
+]
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Replace a setting: KEY=VALUE, such as algorithm1.trials=5."),
+]
+Shown = Annotated[
+    bool | None,
+    typer.Option("--progress/--no-progress", help="Force the progress bar on or off."),
+]
+Model = Annotated[str, typer.Argument(help="package.module:factory or path/to/file.py:factory.")]
+Arguments = Annotated[
+    list[str] | None, typer.Option("--arg", help="Argument of the factory, KEY=VALUE.")
+]
+Folder = Annotated[Path, typer.Argument(help="A run directory.")]
+Shortcuts = Annotated[
+    str,
+    typer.Option(help="Whether projections on residual shortcuts are layers: exclude or include."),
+]
 
 
 def paper_attack_table(name: str, eps: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.settings import setting
 
 __all__ = ["Recipe"]

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = [
     "AccuracyRecord",

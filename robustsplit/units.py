@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["UNITS", "Unit", "per_nat"]
 

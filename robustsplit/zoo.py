@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mitools.messages import require, unknown
+from mitools.samples.messages import require, unknown
 from robustsplit.normalization import NormalizedModel
 
 __all__ = ["NormalizedModel", "alexnet", "build", "resnet18", "resnet50", "small_cnn", "vgg16"]

@@ -12,7 +12,7 @@ SOURCES = sorted([*ROOT.glob("mitools/**/*.py"), *ROOT.glob("robustsplit/**/*.py
 FACES = {
     "mitools": {
         *("base", "blocks", "cca", "counts", "directions", "hashing", "labelled_counts"),
-        *("neighbors", "reduction", "registry", "tables", "verdict"),
+        *("messages", "neighbors", "reduction", "registry", "tables", "verdict"),
     },
     "robustsplit": {
         *("conclusions", "config", "experiment", "findings", "outputs", "plot", "progress"),
@@ -23,7 +23,6 @@ FACES = {
 #: Layers, lowest first: a module imports from its own layer or from lower ones.
 ORDER = {
     "mitools": (
-        {"messages"},
         {"_kernels"},
         {"samples"},
         {"evidence"},
@@ -42,7 +41,7 @@ ORDER = {
         {"data", "normalization", "zoo"},
         {"training"},
         {"analysis"},
-        {"io", "loading", "options"},
+        {"errors", "io", "loading", "options"},
         {"report"},
         {"study"},
         {"profiling"},
@@ -61,7 +60,7 @@ INNER = {
 }
 
 #: The most that `ls mitools` may show beside the faces: what a user looks for.
-ENTRIES = 17
+ENTRIES = 16
 
 #: Packages whose tests stand in the same tree, a file for each module.
 MIRRORED = ("mitools", "robustsplit")

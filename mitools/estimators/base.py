@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.evidence.estimate import PER_SYMBOL, Estimate, Found, amount, in_unit
-from mitools.messages import check_whole
 from mitools.samples.arrays import Matrix, paired_samples
+from mitools.samples.messages import check_whole
 
 __all__ = [
     "PER_SYMBOL",

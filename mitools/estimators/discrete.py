@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
 

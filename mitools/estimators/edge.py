@@ -29,8 +29,8 @@ from mitools.estimators.base import (
     narrowed,
 )
 from mitools.estimators.released import ReleasedEDGE
-from mitools.messages import removed, unknown
 from mitools.samples.arrays import paired_samples
+from mitools.samples.messages import removed, unknown
 from mitools.samples.scaling import varying_columns
 
 __all__ = ["EDGE"]

@@ -36,8 +36,8 @@ from mitools.engines.neighbors.ties import (
 from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
 from mitools.estimators.gaussian import rank_normal
-from mitools.messages import removed
 from mitools.samples.kinds import is_discrete
+from mitools.samples.messages import removed
 from mitools.samples.scaling import drop_constant, standardized
 
 __all__ = ["Labels", "ross_terms"]

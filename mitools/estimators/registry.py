@@ -41,7 +41,7 @@ from mitools import estimators
 from mitools.estimators.base import MutualInformationEstimator
 from mitools.estimators.cca import CCA
 from mitools.estimators.reduction import PCA, Pooling, RandomProjection, Reduced, Reduction
-from mitools.messages import gone, unknown
+from mitools.samples.messages import gone, unknown
 
 __all__ = ["parse_estimator"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mitools._kernels.released import clipped_information, mean_neighbor_distances, row_codes
 from mitools.estimators.base import Found, MutualInformationEstimator, Orders, check_whole
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["ReleasedEDGE"]
 

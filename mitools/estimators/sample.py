@@ -19,8 +19,8 @@ from mitools.estimators.base import MutualInformationEstimator, Prepared
 from mitools.evidence.estimate import Estimate
 from mitools.evidence.null import Null
 from mitools.evidence.pairings import orders, subset_order
-from mitools.messages import check_whole
 from mitools.samples.arrays import Part, column_names, paired_samples, split_by_label
+from mitools.samples.messages import check_whole
 
 __all__ = ["PreparedSample", "Sample", "check_blocks"]
 

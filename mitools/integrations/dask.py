@@ -10,7 +10,7 @@ from typing import Any
 
 from mitools.estimators.base import Estimate
 from mitools.estimators.edge import EDGE
-from mitools.messages import require
+from mitools.samples.messages import require
 from mitools.streaming import (
     SAMPLE,
     Chunk,

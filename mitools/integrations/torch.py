@@ -15,7 +15,7 @@ from mitools.engines.cells.sides import Grid, Side
 from mitools.engines.cells.state import CountState
 from mitools.estimators.base import Estimate
 from mitools.estimators.edge import EDGE
-from mitools.messages import require
+from mitools.samples.messages import require
 from mitools.streaming import SAMPLE, as_edge, fit_sample, sample_rows, sample_size
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools.messages import require, unknown
 from mitools.samples.arrays import as_samples
+from mitools.samples.messages import require, unknown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from mitools.tasks.task import Task
 
 __all__ = ["SUITES", "suite"]

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from torch import nn
 
 from mitools.estimators.base import MutualInformationEstimator
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.analysis.threat import Threat
 from robustsplit.analysis.trials import TrialStore, run_settings
 from robustsplit.attacks import as_attack

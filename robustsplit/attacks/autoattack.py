@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from mitools.messages import MissingExtraError, require, unknown
+from mitools.samples.messages import MissingExtraError, require, unknown
 from robustsplit.attacks.base import NORM_NAMES, Attack, Norm, in_255ths
 from robustsplit.attacks.pgd import PGD
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor, nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.attacks.guard import run_guarded
 
 __all__ = ["Attack", "CallableAttack", "Clean", "Norm", "as_attack"]

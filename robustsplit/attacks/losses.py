@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["Loss", "LossName", "cross_entropy", "dlr", "get_loss", "margin", "targeted_dlr"]
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.attacks.autoattack import AutoAttack
 from robustsplit.attacks.base import Attack, Clean
 from robustsplit.attacks.carlini_wagner import CW

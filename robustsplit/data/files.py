@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.data.folders import (
     Layout,
     class_folders,

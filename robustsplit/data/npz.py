@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.data.images import DataSplits, ImageData, as_tensor
 from robustsplit.data.parts import as_published, part_of
 from robustsplit.data.splits import split, with_validation

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mitools.messages import require, unknown
+from mitools.samples.messages import require, unknown
 from robustsplit.data.files import from_folder
 from robustsplit.data.images import DataSplits, ImageData
 from robustsplit.data.splits import split, with_validation

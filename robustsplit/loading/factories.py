@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 
 __all__ = ["build_model", "load_factory"]
 

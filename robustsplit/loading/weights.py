@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.loading.checkpoints import TensorSet, read_checkpoint
 from robustsplit.network import unwrap
 

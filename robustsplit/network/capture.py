@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
 from robustsplit.network.models import (
     call,

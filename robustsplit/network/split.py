@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.network.cuts import bypassed, cut_before, run_from, run_to, untrue
 from robustsplit.network.freeze import Freeze, frozen
 from robustsplit.network.layers import Network, Shortcuts

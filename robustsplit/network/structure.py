@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import prod
 from typing import Literal
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.network.owners import EMBEDDINGS, Owners
 from robustsplit.network.pairs import Node, Pair
 from robustsplit.network.probes import moves, sloped

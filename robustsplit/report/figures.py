@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitools import Verdict
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.results import PairRecord, Profile, RhoResult, least_of_converged
 from robustsplit.units import UNITS, Unit, per_nat
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import tomli_w
 
-from mitools.messages import unknown
+from mitools.samples.messages import unknown
 from robustsplit.measurement import POINTS, REDUCTIONS, SHORTCUTS, SMALL_CLASSES, Measurement
 from robustsplit.recipe import Recipe
 from robustsplit.settings import setting

@@ -32,16 +32,12 @@ from robustsplit.report.files import write_outputs
 from robustsplit.report.findings import Findings
 from robustsplit.results import Profile, RhoResult
 from robustsplit.study.config import AttackConfig, Config, ConfigError, TrainConfig
-from robustsplit.study.progress import Progress
+from robustsplit.study.progress import PAIR_COST, Progress, passes
 from robustsplit.study.rundir import RunDirectory
 from robustsplit.study.threads import fixed_threads
 from robustsplit.training import fit, preprocessing_doubt
 
 __all__ = ["Experiment", "load_data"]
-
-#: What one shuffle of one pair costs for each sample, in forward passes of a small net: measured
-#: on the demo, and only used for the time left.
-PAIR_COST = 1.6
 
 
 @dataclass(frozen=True)
@@ -404,8 +400,8 @@ class _Run:
     def costs(self) -> dict[str, float]:
         """Return the rough cost of each stage, in forward passes over an image, for the bar."""
         config, data = self.config, self.data
-        outer = _passes(self.attack)
-        epoch = len(data.train) * (_passes(self.train_attack) + 3) + len(data.validation) * outer
+        outer = passes(self.attack)
+        epoch = len(data.train) * (passes(self.train_attack) + 3) + len(data.validation) * outer
         pair = len(data.test) * config.mi.n_permutations * PAIR_COST
         evaluation = len(data.test) * outer
         self.parts = {"epoch": epoch, "pair": pair}
@@ -452,11 +448,3 @@ def fingerprint(thing: DataSplits | nn.Module) -> str:
         parts = (thing.train, thing.validation, thing.test)
         tensors = [tensor for part in parts for tensor in (part.inputs, part.labels)]
     return hash_tensors((kind_of(tensor), tensor) for tensor in tensors).hexdigest()
-
-
-def _passes(attack: Attack) -> float:
-    """Return about how many forward passes an attack takes per image; a backward one is two."""
-    steps = getattr(attack, "steps", None)
-    if steps is not None:
-        return 1.0 + 3.0 * steps * getattr(attack, "restarts", 1)
-    return {"clean": 1.0, "fgsm": 4.0, "autoattack": 6000.0}.get(attack.name, 100.0)

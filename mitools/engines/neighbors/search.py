@@ -24,7 +24,7 @@ from mitools._kernels.neighbors.tree_search import LEAF, leaf_blocks, tree_radii
 from mitools.engines.neighbors.one_feature import place_ordered, sorted_rows
 from mitools.engines.neighbors.tiling import over_tiles, tiled_side_counts
 from mitools.engines.workers.threads import call_on_both, over_points
-from mitools.messages import require
+from mitools.samples.messages import require
 
 __all__ = ["Automatic", "BruteForce", "Faiss", "KDTree", "NeighborSearch", "Strips", "Tiles"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.gaussian import rank_normal
 from mitools.estimators.neural.settings import DEFAULT, Training
-from mitools.messages import require
+from mitools.samples.messages import require
 from mitools.samples.scaling import drop_constant
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mitools.messages import MissingExtraError
+from mitools.samples.messages import MissingExtraError
 from robustsplit.attacks import PGD, AutoAttack, attack_from_config, perturbation_norms
 from tests.robustsplit.attack_models import (
     Fixed,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from robustsplit.study.progress import Progress
+from robustsplit.attacks import FGSM, PGD, Clean
+from robustsplit.study.progress import Progress, passes
 
 COSTS = {"train": 10.0, "measure": 30.0}
 
@@ -48,3 +49,9 @@ def test_it_is_hidden_without_a_terminal_and_shown_on_request(capsys):
         progress.step("train", 5.0, ", epoch 1")
         progress.bar.refresh()
     assert "train" in capsys.readouterr().err
+
+
+def test_an_attack_costs_a_pass_and_three_for_each_step():
+    assert passes(Clean()) == 1.0
+    assert passes(FGSM(0.1)) == 4.0
+    assert passes(PGD(0.1, steps=10, restarts=2)) == 61.0

@@ -21,7 +21,7 @@ from mitools.engines.neighbors.search import (
     Strips,
     Tiles,
 )
-from mitools.messages import MissingExtraError
+from mitools.samples.messages import MissingExtraError
 from tests.mitools._kernels.neighbors.naive_knn import neighbor_counts
 
 HAS_FAISS = importlib.util.find_spec("faiss") is not None

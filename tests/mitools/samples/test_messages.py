@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mitools.messages import (
+from mitools.samples.messages import (
     LISTED,
     MissingExtraError,
     check_whole,
