@@ -200,6 +200,7 @@ class TestCutsTellTheTruth:
                 return self.out(torch.relu(self.next(first)) + (first if shortcut else 0))
 
         model, x = Parts(), torch.rand(3, 5, 3)
+        nn.init.constant_(model.next.bias, 1.0)  # so that units are on
         split = Split(model, x, "next")
         assert split.clean
         hidden = split.run_f_a(x).detach().requires_grad_()

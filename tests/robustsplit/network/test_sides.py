@@ -7,6 +7,7 @@ import torch
 import torchvision
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.prune import l1_unstructured
 
 from robustsplit.network import Split
 
@@ -163,7 +164,7 @@ class TestCheck:
 
     def test_pruning_is_not_spectral_normalisation(self):
         model = net()
-        nn.utils.prune.l1_unstructured(model[0], "weight", 0.5)
+        l1_unstructured(model[0], "weight", 0.5)
         assert not any("spectral" in text for text in Split(model, ROWS, "7").notes)
         nn.utils.spectral_norm(model[4])
         assert any("spectral normalisation ('4')" in t for t in Split(model, ROWS, "7").notes)
