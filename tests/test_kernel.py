@@ -1,5 +1,6 @@
 """The second BLAS kernel is another one, and it is active where it was asked for."""
 
+import ast
 import os
 import platform
 import subprocess
@@ -45,4 +46,6 @@ def test_the_other_kernel_becomes_active():
     shown = subprocess.run(
         [sys.executable, "-c", SHOW], env=environment, capture_output=True, text=True, check=True
     ).stdout
-    assert shown.strip().lower() == str(dict.fromkeys(active(), name)).lower()
+    found = ast.literal_eval(shown)  # a new process: other tests load libraries with a BLAS, too
+    assert found
+    assert {kernel.lower() for kernel in found.values()} == {name.lower()}

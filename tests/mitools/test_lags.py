@@ -114,7 +114,7 @@ def test_frame_plot_and_json_tell_the_same():
     assert json.loads(json.dumps(found.to_dict()))["lags"][0]["nats"] == found.values[0]
     axes = found.plot()
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert "pairs of 4 permuted blocks, mean and 2 sd" in texts
+    assert "permutations of 4 blocks, mean and 2 sd" in texts
     assert axes.get_title() == found.headline in str(found)
     assert done[-1] == (9, 9)
 

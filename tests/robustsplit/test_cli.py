@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustsplit import cli
 from robustsplit.cli import main
+from robustsplit.errors import explain
 from tests.robustsplit.tiny import images
 
 ROOT = Path(__file__).parents[2]
@@ -285,5 +285,5 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 @pytest.mark.parametrize("name", ["torch", "safetensors.torch", "PIL"])
 def test_a_missing_extra_comes_with_its_pip_line(name, capsys):
-    assert cli._explain(ModuleNotFoundError(f"No module named {name!r}", name=name)) == 2
+    assert explain(ModuleNotFoundError(f"No module named {name!r}", name=name)) == 2
     assert 'pip install "robustsplit[torch]"' in capsys.readouterr().err

@@ -22,5 +22,5 @@ def test_rho_csv_has_units_labels_and_the_same_bytes_each_time(tmp_path):
     assert first["excess_nats"] == pytest.approx(first["rho_nats"] - first["null_mean_nats"])
     assert first["parent_dim"] == 64
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"no rho\.csv: it lacks the columns parent"):
+    with pytest.raises(ValueError, match=r"not a rho\.csv: it lacks the columns parent"):
         read_rho_csv(tmp_path / "other.csv")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mitools._kernels.neighbors.blocks import HELD, LANES, block_radii, keep
+from mitools._kernels.neighbors.blocks import HELD, LANES, block_radii, insert_sorted
 from tests.mitools._kernels.neighbors.naive_counts import samples, strict_radii
 from tests.mitools._kernels.neighbors.test_strips import laid_out
 
@@ -26,5 +26,5 @@ def test_four_distances_are_kept_in_order_and_the_largest_passed_on():
     rng = np.random.default_rng(0)
     for _ in range(200):
         five = rng.integers(5, size=5).astype(float)
-        left, held = keep(five[0], tuple(np.sort(five[1:])))
+        left, held = insert_sorted(five[0], tuple(np.sort(five[1:])))
         assert [*held, left] == sorted(five)
