@@ -125,6 +125,7 @@ def read_data(path: Path, size: int, grayscale: bool) -> ImageData:
 
     Raises:
         FileNotFoundError: When there is neither a file nor a folder.
+        ValueError: For a size or grey images asked of an npz file.
     """
     from robustsplit import data
 

@@ -88,6 +88,9 @@ def splits_from_folder(
 
     Returns:
         The three parts.
+
+    Raises:
+        ValueError: When one of the parts is missing, or images cannot be read.
     """
     layout = find_layout(root)
     if not layout.parts:

@@ -121,6 +121,9 @@ class ImageData:
 
         Yields:
             Freshly copied tensors, so that changing a batch in place leaves the data as they are.
+
+        Raises:
+            ValueError: For a batch size below 1.
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")

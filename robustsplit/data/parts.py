@@ -51,6 +51,12 @@ def as_published(found: Mapping[str, T]) -> dict[str, T]:
 
     ImageNet and Imagenette are published as train/ and val/, and papers report accuracies on
     val/. A set with all three parts stays as it is.
+
+    Args:
+        found: What there is, by part.
+
+    Returns:
+        The same, with "test" in place of "validation" where no "test" was found.
     """
     parts = dict(found)
     if "test" not in parts and "validation" in parts:

@@ -64,6 +64,9 @@ def imagenette(
 
     Returns:
         The three parts; the "val" part of Imagenette is the test part here, as in the paper.
+
+    Raises:
+        ValueError: For an unknown release, or images that cannot be read.
     """
     folders = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
     if release not in folders:

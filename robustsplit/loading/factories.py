@@ -63,6 +63,9 @@ def build_model(
         arguments: Keyword arguments of the factory.
         seed: Seed of the initial weights; passed on when the factory has an argument `seed`.
 
+    Returns:
+        The model.
+
     Raises:
         TypeError: When the factory returns something else, or does not take the arguments.
     """

@@ -59,6 +59,9 @@ def load_network(
 
     Returns:
         The network in eval mode, and sentences that a reader of its results must see.
+
+    Raises:
+        ValueError: For a key or a prefix without weights, or weights that do not fit.
     """
     if weights is None and (key is not None or prefix is not None):
         raise ValueError("`key` and `prefix` say where in a file the weights are; give `weights`.")

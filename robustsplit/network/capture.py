@@ -205,6 +205,9 @@ def collect(
 
     Returns:
         The activations, rows in the order of `inputs`.
+
+    Raises:
+        ValueError: For no inputs, or what `capture` refuses.
     """
     if len(inputs) == 0:
         raise ValueError("`inputs` is empty; at least one row is needed.")

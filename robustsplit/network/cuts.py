@@ -78,9 +78,14 @@ def _index(network: Network, entry: Call) -> int:
 
 
 def bypassed(network: Network, entry: Call) -> bool:
-    """Whether the graph shows a way from the inputs to the outputs around the cut before a call.
+    """Tell whether the graph shows a way from inputs to outputs around the cut before a call.
 
-    False where autograd recorded nothing, which is no proof.
+    Args:
+        network: The traced network.
+        entry: The call that the cut stands before.
+
+    Returns:
+        True if there is such a way; False also where autograd recorded nothing, which is no proof.
     """
     traced = network.trace
     index = _index(network, entry)

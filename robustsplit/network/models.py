@@ -81,6 +81,13 @@ def call(model: nn.Module, example: Any) -> Any:
 
     Some models normalise in place, so what they are given must not be the caller's. Gradients flow
     through the copies.
+
+    Args:
+        model: The model.
+        example: What to call it with.
+
+    Returns:
+        The model's output.
     """
     example = mapped(example, Tensor.clone)
     if isinstance(example, Mapping):

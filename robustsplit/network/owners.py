@@ -153,9 +153,12 @@ class Owners:
         return False
 
     def sees_data(self, node: Node) -> bool:
-        """Whether a node of the graph depends on the example.
+        """Return whether a node of the graph depends on the example.
 
-        Of integers autograd knows nothing: beside them any node may, but for parameters.
+        Autograd knows nothing of integers: beside them any node may, but for parameters.
+
+        Returns:
+            True where it may depend on it.
         """
         if len(self.trace.leaves) == len(list(tensors_in(self.trace.example))):
             return node in self.trace.from_inputs

@@ -85,6 +85,12 @@ def bound(
         name: The layer's name.
         channels_last: Where the channels are, for "gap": on the last axis (what a `Linear` makes
             or takes) or on the second (a convolution); None to go by the number of axes.
+
+    Returns:
+        A function of one activation, with shape (batch, ...), whose result has shape (batch, d).
+
+    Raises:
+        ValueError: For anything but None, "flatten", "gap" and callables.
     """
     if reduction is None or reduction == "flatten":
         return lambda activation: activation.flatten(1)

@@ -178,6 +178,9 @@ class Split:
         them). Gradients with respect to the input still flow through f_a, so attacks work. On
         exit, everything is as before. A copy made inside is an ordinary model; of its parameters,
         those of f_a need no gradient. Compiling or wrapping (DDP) belongs inside the block.
+
+        Returns:
+            The context manager, which gives the block its `Freeze`.
         """
         tensors, modules = self._tensors(), module_names(self.model)
         return frozen(
