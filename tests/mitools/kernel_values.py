@@ -31,7 +31,6 @@ from mitools.estimators import Gaussian as GaussianInformation
 GENERAL = (
     KSG(),
     EDGE(),
-    EDGE(projection="random"),
     EDGE.released(),
     Auto(),
     Canonical(),
@@ -111,7 +110,7 @@ def main(n):
                     found[key] = str(error)
                     continue
                 numbers = {"value": one.value, "ceiling": one.ceiling, **one.stats}
-                for row, value in enumerate(estimator._permuted(x, y, orders)):
+                for row, value in enumerate(estimator.prepare(x, y).permuted(orders)):
                     numbers[f"permuted {row}"] = float(value)
                 found[key] = numbers
     noise = np.random.default_rng(1).normal(size=(n, 1))
