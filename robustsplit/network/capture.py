@@ -207,7 +207,8 @@ def collect(
         The activations, rows in the order of `inputs`.
 
     Raises:
-        ValueError: For no inputs, or what `capture` refuses.
+        ValueError: For no inputs at all, and as for `capture`.
+        RuntimeError: As for `capture`.
     """
     if len(inputs) == 0:
         raise ValueError("`inputs` is empty; at least one row is needed.")

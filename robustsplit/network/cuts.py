@@ -78,14 +78,15 @@ def _index(network: Network, entry: Call) -> int:
 
 
 def bypassed(network: Network, entry: Call) -> bool:
-    """Tell whether the graph shows a way from inputs to outputs around the cut before a call.
+    """Return whether the graph shows a way from inputs to outputs around the cut before a call.
 
     Args:
         network: The traced network.
-        entry: The call that the cut stands before.
+        entry: The call.
 
     Returns:
-        True if there is such a way; False also where autograd recorded nothing, which is no proof.
+        Whether it shows one; False where autograd did not record the tensor at the cut, which is
+        no proof.
     """
     traced = network.trace
     index = _index(network, entry)
@@ -101,7 +102,20 @@ def bypassed(network: Network, entry: Call) -> bool:
 
 
 def run_to(model: nn.Module, cut: Cut, inputs: Any) -> Tensor:
-    """Return what arrives at the cut."""
+    """Return what arrives at the cut.
+
+    Args:
+        model: The unwrapped model.
+        cut: Where it is cut.
+        inputs: A batch, a tuple or list of arguments, or a mapping of keywords.
+
+    Returns:
+        The tensor at the cut. The rest of the forward pass is not run.
+
+    Raises:
+        RuntimeError: When this forward pass does not reach the cut.
+        ValueError: When the call there is not given the tensor to cut at.
+    """
     reached: list[Tensor] = []
 
     def stop(args: Any, kwargs: Any) -> None:
@@ -192,6 +206,9 @@ def untrue(model: nn.Module, cut: Cut, example: Any) -> str:
         model: The unwrapped model; left as it was found.
         cut: Where it is cut.
         example: What it can be called with; it is called with other values of this kind.
+
+    Returns:
+        "" where they agree; else what differs, or why it could not be tested, in sentences.
     """
     try:
         verdict = _compared(model, cut, example)

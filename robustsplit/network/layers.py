@@ -84,10 +84,20 @@ def list_layers(
 ) -> pd.DataFrame:
     """Return the table of weight layers in execution order; the arguments are `weight_layers`'s.
 
+    Args:
+        model: See `weight_layers`.
+        example: See `weight_layers`.
+        shortcuts: See `weight_layers`.
+        layers: See `weight_layers`.
+        embeddings: See `weight_layers`.
+
     Returns:
         One row per layer, indexed by position, with columns name, kind, calls, input, output
         (shapes of one sample), dim (values per sample), parameters, connected, note. Printed, it
         ends in the projections on shortcuts that were left out; `attrs["left_out"]` holds them.
+
+    Raises:
+        ValueError: As for `weight_layers`.
     """
     network = _network(model, example, shortcuts, embeddings)
     found = [network.layer(entry) for entry in network.select(layers)]

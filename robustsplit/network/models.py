@@ -84,10 +84,10 @@ def call(model: nn.Module, example: Any) -> Any:
 
     Args:
         model: The model.
-        example: What to call it with.
+        example: A tensor, a tuple or list of arguments, or a mapping of keywords.
 
     Returns:
-        The model's output.
+        What the model returns.
     """
     example = mapped(example, Tensor.clone)
     if isinstance(example, Mapping):

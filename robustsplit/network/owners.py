@@ -155,10 +155,14 @@ class Owners:
     def sees_data(self, node: Node) -> bool:
         """Return whether a node of the graph depends on the example.
 
-        Autograd knows nothing of integers: beside them any node may, but for parameters.
+        Autograd does not follow integers. Where the example holds any, every node may depend on
+        them, except parameters.
+
+        Args:
+            node: The node.
 
         Returns:
-            True where it may depend on it.
+            Whether it does, or may.
         """
         if len(self.trace.leaves) == len(list(tensors_in(self.trace.example))):
             return node in self.trace.from_inputs

@@ -76,6 +76,10 @@ def restored(root: nn.Module, device: torch.device) -> Iterator[None]:
 
     Put back are the values of buffers, gradients and whether they are needed, and by name all
     parameters, buffers, submodules and other attributes of each module.
+
+    Args:
+        root: The model.
+        device: Its random generator is put back too if it is a CUDA device; the CPU's always is.
     """
     buffers = [(buffer, buffer.detach().clone()) for buffer in root.buffers()]
     needed = [(p, p.requires_grad, p.grad) for p in root.parameters()]

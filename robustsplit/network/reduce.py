@@ -67,7 +67,15 @@ class Sketch:
         return project
 
     def matrix(self, name: str, dim: int) -> Tensor:
-        """Return the projection of a layer of `dim` values: shape (dim, width), on the CPU."""
+        """Return the projection of one layer.
+
+        Args:
+            name: The layer's name.
+            dim: Number of values per sample.
+
+        Returns:
+            Entries N(0, 1 / dim), with shape (dim, width), on the CPU.
+        """
         digest = sha256(f"{self.seed}/{name}".encode()).digest()
         generator = torch.Generator().manual_seed(
             int.from_bytes(digest[:8], "little", signed=True)
@@ -87,10 +95,10 @@ def bound(
             or takes) or on the second (a convolution); None to go by the number of axes.
 
     Returns:
-        A function of one activation, with shape (batch, ...), whose result has shape (batch, d).
+        A callable from (b, ...) to (b, d).
 
     Raises:
-        ValueError: For anything but None, "flatten", "gap" and callables.
+        ValueError: For any other `reduction`.
     """
     if reduction is None or reduction == "flatten":
         return lambda activation: activation.flatten(1)

@@ -106,7 +106,7 @@ class Sides:
                 yield first
 
     def notes(self) -> Iterator[str]:
-        """Say what of f_a train mode would move, and `frozen()` keeps still."""
+        """Yield what train mode would change in f_a, and the buffers that every pass changes."""
         modules = [(name, self.trace.modules[name]) for name in self.f_a_modules]
         norms = [
             name

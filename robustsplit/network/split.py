@@ -43,7 +43,8 @@ class Split:
         f_a_tensors: Names of f_a's parameters and buffers.
         f_b_tensors: Names of f_b's.
         f_a_modules: Names of the modules that belong to f_a as a whole.
-        notes: What of f_a train mode would move, and `frozen()` keeps still: for the record.
+        notes: What in f_a would change in train mode, where `frozen()` keeps it as it is, and the
+            buffers that f_a writes to in every pass.
 
     Raises:
         ValueError: For unknown or uncalled names, and a cut that leaves one side without layers.
@@ -128,7 +129,7 @@ class Split:
         )
 
     def check(self) -> list[str]:
-        """Say what a reader of the results must know about this cut, one sentence each."""
+        """Return what a reader of the results must know about this cut, one text for each."""
         first = self._why_not_clean()
         return [*([first] if first else []), *self._warnings, *self._unsteady()]
 
@@ -153,7 +154,17 @@ class Split:
                 )
 
     def on(self, model: nn.Module) -> Split:
-        """Return the same cut through another model of the same architecture."""
+        """Return the same cut through another model of the same architecture.
+
+        Args:
+            model: The other model, wrapped or not.
+
+        Returns:
+            A split of that model.
+
+        Raises:
+            ValueError: When its parameters and buffers have other names.
+        """
         other = object.__new__(Split)
         other.__dict__.update(self.__dict__)
         other.model, other._obstacle = unwrap(model), None
@@ -180,7 +191,7 @@ class Split:
         those of f_a need no gradient. Compiling or wrapping (DDP) belongs inside the block.
 
         Returns:
-            The context manager, which gives the block its `Freeze`.
+            A context manager that gives the `Freeze`.
         """
         tensors, modules = self._tensors(), module_names(self.model)
         return frozen(
@@ -198,7 +209,14 @@ class Split:
         return self._state(self.f_b_tensors)
 
     def load_f_a(self, state: Mapping[str, Tensor] | nn.Module) -> None:
-        """Copy f_a's parameters and buffers from another state of the same model."""
+        """Copy f_a's parameters and buffers from another state of the same model.
+
+        Args:
+            state: A state dict, whole or `f_a_state()`, or a model; as for `load_f_b`.
+
+        Raises:
+            ValueError: For a missing tensor or another shape; nothing is copied then.
+        """
         self._load(self.f_a_tensors, state)
 
     def load_f_b(self, state: Mapping[str, Tensor] | nn.Module) -> None:
@@ -214,14 +232,25 @@ class Split:
         self._load(self.f_b_tensors, state)
 
     def run_f_a(self, inputs: Any) -> Tensor:
-        """Return f_a(inputs): what arrives at the cut. Gradients flow; modes are left alone."""
+        """Return f_a(inputs): what arrives at the cut. Gradients flow; modes are left alone.
+
+        Args:
+            inputs: A batch, a tuple or list of arguments, or a mapping of keywords.
+
+        Returns:
+            The tensor that the module at the cut is given, shape (b, ...).
+
+        Raises:
+            RuntimeError: When this forward pass does not reach the cut.
+            ValueError: When the module there is not given the tensor to cut at.
+        """
         return run_to(self.model, self._cut, inputs)
 
     def run_f_b(self, hidden: Tensor) -> Any:
         """Return f_b(hidden): the model's output when `hidden` arrives at the cut.
 
-        The part before the cut runs on blank inputs, and its result is overwritten: dear, but any
-        model can do it.
+        The part before the cut runs on blank inputs, and its result is overwritten. This is
+        costly, but it works for any model.
 
         Args:
             hidden: What `run_f_a` returns, shape (b, ...).
