@@ -125,7 +125,8 @@ def read_data(path: Path, size: int, grayscale: bool) -> ImageData:
 
     Raises:
         FileNotFoundError: When there is neither a file nor a folder.
-        ValueError: For a size or grey images asked of an npz file.
+        TypeError: For arrays that are no numbers.
+        ValueError: For `size` or `grayscale` with a file; as for `from_folder` and `from_npz`.
     """
     from robustsplit import data
 

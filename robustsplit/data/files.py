@@ -90,7 +90,9 @@ def splits_from_folder(
         The three parts.
 
     Raises:
-        ValueError: When one of the parts is missing, or images cannot be read.
+        FileNotFoundError: When there is no such folder.
+        ValueError: When the training or the test part is missing; for parts with different
+            classes; as for `from_folder`, `split` and `DataSplits`.
     """
     layout = find_layout(root)
     if not layout.parts:

@@ -97,7 +97,18 @@ class ImageData:
         return ImageData(self.inputs[index], self.labels[index], self.classes, self.name)
 
     def at_most(self, per_class: int, *, seed: int = 0) -> ImageData:
-        """Return at most `per_class` random inputs of every class, in their old order."""
+        """Return at most `per_class` random inputs of every class, in their old order.
+
+        Args:
+            per_class: How many; at least 1.
+            seed: Seed of the draw.
+
+        Returns:
+            The chosen inputs with their labels.
+
+        Raises:
+            ValueError: For `per_class` below 1.
+        """
         if per_class < 1:
             raise ValueError(f"`per_class` must be at least 1, got {per_class}.")
         rng = np.random.default_rng(seed)
@@ -123,7 +134,7 @@ class ImageData:
             Freshly copied tensors, so that changing a batch in place leaves the data as they are.
 
         Raises:
-            ValueError: For a batch size below 1.
+            ValueError: For `batch_size` below 1, when the first batch is asked for.
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be at least 1, got {batch_size}.")
@@ -201,6 +212,7 @@ def as_image_data(data: Any, labels: Any = None, *, name: str = "data") -> Image
 
     Raises:
         TypeError: For anything else.
+        ValueError: As for `ImageData`.
     """
     if isinstance(data, ImageData):
         return data
@@ -299,7 +311,18 @@ def _checked_labels(labels: Any) -> Tensor:
 
 
 def as_tensor(data: Any) -> Tensor:
-    """Return a tensor of an array, list or tensor of numbers; a tensor is returned as it is."""
+    """Return numbers as a tensor.
+
+    Args:
+        data: An array or a list of numbers; a tensor is returned as it is.
+
+    Returns:
+        The tensor.
+
+    Raises:
+        TypeError: For anything but real numbers.
+        ValueError: For unsigned numbers from 2**63 on.
+    """
     if isinstance(data, Tensor):
         return data
     array = np.asarray(data)

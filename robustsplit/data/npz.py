@@ -82,6 +82,12 @@ def splits_from_npz(path: str | Path, *, seed: int = 0) -> DataSplits:
 
     Returns:
         The three parts.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        TypeError: For arrays that are no numbers.
+        ValueError: When the training or the test part is missing; as for `from_npz`, `split` and
+            `DataSplits`.
     """
     with _npz(path) as file:
         roles = _roles(file.files)

@@ -53,10 +53,10 @@ def as_published(found: Mapping[str, T]) -> dict[str, T]:
     val/. A set with all three parts stays as it is.
 
     Args:
-        found: What there is, by part.
+        found: Something for each part by its name: "train", "validation", "test".
 
     Returns:
-        The same, with "test" in place of "validation" where no "test" was found.
+        The same, with what stood for "validation" under "test" if there was no "test".
     """
     parts = dict(found)
     if "test" not in parts and "validation" in parts:

@@ -42,12 +42,34 @@ def digits(seed: int = 0) -> DataSplits:
 
 
 def cifar10(root: str | Path, *, seed: int = 0) -> DataSplits:
-    """Read CIFAR-10 from a local `cifar-10-batches-py/` below `root`; downloads nothing."""
+    """Read CIFAR-10 from a local copy; nothing is downloaded.
+
+    Args:
+        root: The folder that holds `cifar-10-batches-py/`.
+        seed: Which training images become the validation set.
+
+    Returns:
+        The three parts, with inputs of shape (n, 3, 32, 32) in [0, 1].
+
+    Raises:
+        FileNotFoundError: When the data is not there, or a file of it is damaged.
+    """
     return _torchvision("CIFAR10", root, {"train": True}, {"train": False}, seed=seed)
 
 
 def cifar100(root: str | Path, *, seed: int = 0) -> DataSplits:
-    """Read CIFAR-100, fine labels, from a local `cifar-100-python/` below `root`."""
+    """Read CIFAR-100 with its 100 fine labels from a local copy; nothing is downloaded.
+
+    Args:
+        root: The folder that holds `cifar-100-python/`.
+        seed: Which training images become the validation set.
+
+    Returns:
+        The three parts, with inputs of shape (n, 3, 32, 32) in [0, 1].
+
+    Raises:
+        FileNotFoundError: When the data is not there, or a file of it is damaged.
+    """
     return _torchvision("CIFAR100", root, {"train": True}, {"train": False}, seed=seed)
 
 
@@ -66,7 +88,8 @@ def imagenette(
         The three parts; the "val" part of Imagenette is the test part here, as in the paper.
 
     Raises:
-        ValueError: For an unknown release, or images that cannot be read.
+        FileNotFoundError: When the data is not there.
+        ValueError: For an unknown release, and as for `from_folder`.
     """
     folders = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
     if release not in folders:

@@ -22,6 +22,10 @@ def split(
 
     Returns:
         The three parts.
+
+    Raises:
+        ValueError: For a class with a single input, in the whole or in what the test part leaves;
+            for sizes that the data cannot give; as for `DataSplits`.
     """
     remaining, tested = _stratified(data, test, seed, "test")
     n_validation = round(validation * len(data)) if isinstance(validation, float) else validation
@@ -54,7 +58,20 @@ def _stratified(
 
 
 def with_validation(parts: dict[str, ImageData], seed: int, *, where: str) -> DataSplits:
-    """Return the parts, with 15 % of the training images as validation set if there is none."""
+    """Return the parts, with 15 % of the training images as validation set if there is none.
+
+    Args:
+        parts: "train", "test" and perhaps "validation"; changed in place when it is missing.
+        seed: Which training images become the validation part.
+        where: Where the parts come from, for the error message.
+
+    Returns:
+        The three parts.
+
+    Raises:
+        ValueError: When "train" or "test" is missing, or a class has a single training image and
+            there is no validation part; as for `DataSplits`.
+    """
     if missing := {"train", "test"} - set(parts):
         raise ValueError(f"{where} has no {missing.pop()} part. Expected train and test.")
     if "validation" not in parts:

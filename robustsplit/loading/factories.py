@@ -64,9 +64,12 @@ def build_model(
         seed: Seed of the initial weights; passed on when the factory has an argument `seed`.
 
     Returns:
-        The model.
+        The model, as the factory made it.
 
     Raises:
+        ValueError: As for `load_factory`, like the next two.
+        FileNotFoundError: See `load_factory`.
+        ImportError: See `load_factory`.
         TypeError: When the factory returns something else, or does not take the arguments.
     """
     factory = load_factory(address)

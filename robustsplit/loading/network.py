@@ -23,6 +23,9 @@ def normalized(model: nn.Module, mean: Numbers = "", std: Numbers = "") -> nn.Mo
         mean: See `robustsplit.normalization.normalization`; "" or () for none.
         std: Likewise.
 
+    Returns:
+        A `NormalizedModel` that shares the network's weights, or `model` itself.
+
     Raises:
         ValueError: When only one is given, and for numbers or names that cannot be used.
     """
@@ -61,7 +64,11 @@ def load_network(
         The network in eval mode, and sentences that a reader of its results must see.
 
     Raises:
-        ValueError: For a key or a prefix without weights, or weights that do not fit.
+        ValueError: For `key` or `prefix` without `weights`; as for `load_factory`, `normalized`
+            and `load_weights`.
+        FileNotFoundError: When there is no such file, of the factory or of the weights.
+        ImportError: When there is no such module.
+        TypeError: As for `build_model`.
     """
     if weights is None and (key is not None or prefix is not None):
         raise ValueError("`key` and `prefix` say where in a file the weights are; give `weights`.")
