@@ -124,7 +124,7 @@ ERRORS = {
     "missing option": (["data.csv", "--x", "x"], "Missing option '--y'"),
     "permutations": (
         ["data.csv", "--x", "x", "--y", "y", "--permutations", "0"],
-        "No such option: --permutations",
+        "No such option",
     ),
     "assess": (
         ["data.csv", "--x", "x a", "--y", "y", "--assess", "--permutations", "20"],

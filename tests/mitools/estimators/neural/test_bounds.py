@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mitools import distributions
-from mitools.estimators.neural import bounds, training
 
 torch = pytest.importorskip("torch")
+
+from mitools.estimators.neural import bounds, training  # noqa: E402 - needs torch
 
 
 def scores_of(n=40, scale=2.0, seed=0):

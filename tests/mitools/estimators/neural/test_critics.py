@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from mitools.estimators.neural import training
-
 torch = pytest.importorskip("torch")
+
+from mitools.estimators.neural import training  # noqa: E402 - needs torch
 
 
 def test_an_untrained_critic_is_zero_everywhere():

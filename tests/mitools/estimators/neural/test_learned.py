@@ -13,6 +13,8 @@ from mitools import (
     distributions,
 )
 
+pytest.importorskip("torch")
+
 #: Short trainings, for tests that ask for no accuracy.
 SHORT = {"epochs": 4, "patience": 2, "hidden": (8,), "weight_decays": (0.1,)}
 

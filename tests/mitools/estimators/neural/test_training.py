@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from mitools import MINE, Training, distributions
-from mitools.estimators.neural import training
 
 torch = pytest.importorskip("torch")
+
+from mitools.estimators.neural import training  # noqa: E402 - needs torch
 
 
 def fitted(values, patience=3, decays=(0.0,), epochs=50):
