@@ -1,54 +1,15 @@
 """What a cut goes through, and what would leak across it."""
 
-from functools import cache
-
 import pytest
 import torch
-import torchvision
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.prune import l1_unstructured
 
 from robustsplit.network import Split
+from tests.robustsplit.network.cut_networks import ROWS, Skip, net, network
 
 IMAGES = torch.rand(2, 3, 64, 64)
-
-ROWS = torch.randn(8, 4)
-
-
-@cache
-def network(name, **settings):
-    return torchvision.models.get_model(name, weights=None, **settings)
-
-
-def net():
-    """Four weight layers, with batch norm and dropout in the first half."""
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Linear(4, 6),
-        nn.BatchNorm1d(6),
-        nn.ReLU(inplace=True),
-        nn.Dropout(0.5),
-        nn.Linear(6, 5),
-        nn.BatchNorm1d(5),
-        nn.ReLU(),
-        nn.Linear(5, 5),
-        nn.BatchNorm1d(5),
-        nn.Linear(5, 3),
-    )
-
-
-class Skip(nn.Module):
-    """h = stem(x); head(h + two(relu(one(h))))."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
-        self.head = nn.Linear(4, 2)
-
-    def forward(self, x):
-        h = torch.tanh(self.stem(x))
-        return self.head(h + self.two(torch.relu(self.one(h))))
 
 
 class Tied(nn.Module):
