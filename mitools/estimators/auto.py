@@ -195,11 +195,10 @@ class Auto(MutualInformationEstimator):
     def _found(self, prepared: _Sides | _Repeated) -> Found:
         if isinstance(prepared, _Repeated):
             found, pair = prepared.pair.found(), prepared.pair
-            own = found.ceiling if np.isfinite(found.ceiling) else np.inf
-            ceiling = own if own < np.inf else pair.estimator.ceiling(pair.n_samples)
+            whole = pair.estimator.ceiling(pair.n_samples)
             return replace(
                 found,
-                ceiling=ceiling,
+                ceiling=found.ceiling if np.isfinite(found.ceiling) else whole,
                 stats={**found.stats, f"picked_{prepared.name}": 1.0},
             )
         explanation = self._explained(prepared)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,12 +80,12 @@ class Null:
         """The observed value minus the mean."""
         return self.observed - self.mean
 
-    @property
+    @cached_property
     def p_value(self) -> float:
         """(1 + permutations at least as large) / (1 + permutations); never 0."""
         return p_value(self.values, self.observed)
 
-    @property
+    @cached_property
     def fitted_p_value(self) -> float:
         """Tail of the law fitted to the permutations."""
         return fitted_p_value(self.values, self.observed)
