@@ -23,6 +23,7 @@ from mitools.engines.neighbors.search import (
 )
 from mitools.samples.messages import MissingExtraError
 from tests.mitools._kernels.neighbors.naive_knn import neighbor_counts
+from tests.mitools.engines.neighbors.pairs import data, equal
 
 HAS_FAISS = importlib.util.find_spec("faiss") is not None
 
@@ -37,26 +38,6 @@ def searches(x, y, metric):
     if metric == "l2" and HAS_FAISS:
         found.append(Faiss())
     return found
-
-
-def data(kind, n, dimensions, seed=0):
-    rng = np.random.default_rng([seed, n, *dimensions])
-    x, y = (rng.standard_normal((n, d)) for d in dimensions)
-    if kind == "dependent":
-        y[:, 0] = x[:, 0] + 1e-3 * y[:, 0]
-    if kind == "heavy":
-        x, y = x / rng.standard_normal((n, 1)), y / rng.standard_normal((n, 1))
-    if kind == "lattice":
-        x, y = np.round(x), np.round(y)
-    if kind == "relu":
-        x, y = np.maximum(x, 0), np.maximum(y, 0)
-    if kind == "far":
-        x, y = x + 1e6, y * 1e-3
-    return x, y
-
-
-def equal(counts, expected):
-    return all(np.array_equal(found, right) for found, right in zip(counts, expected, strict=True))
 
 
 @pytest.mark.parametrize("dimensions", DIMENSIONS)
