@@ -1,4 +1,4 @@
-"""The records: views of rho, intervals of accuracy, and the way through JSON and back."""
+"""Algorithm 1's records: views of rho, and the way through JSON and back."""
 
 import json
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from robustsplit.results import AccuracyRecord, RhoResult, least_of_converged
+from robustsplit.results import RhoResult
 from tests.robustsplit.fakes import result
 
 
@@ -20,12 +20,6 @@ def test_without_a_converged_trial_the_most_accurate_one_is_shown_and_rho_is_und
     cut = result(converged=(False, False, False))
     assert cut.chosen() == list(cut.best_trial.profile.pairs)
     assert cut.rho("min_converged").isna().all()
-
-
-def test_the_least_is_taken_pair_by_pair_and_the_first_of_equals():
-    values = np.array([[0.0, 0.0, 0.0], [3.0, 1.0, 2.0], [2.0, 1.0, 4.0]])
-    assert least_of_converged(values, [False, True, True]).tolist() == [2, 1, 1]
-    assert least_of_converged(values, [True, True, True]).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -43,17 +37,6 @@ def test_an_unknown_view_gets_the_nearest():
 def test_results_come_back_from_json():
     original = result(warnings=("Careful.",))
     assert RhoResult.from_dict(json.loads(json.dumps(asdict(original)))) == original
-
-
-@pytest.mark.parametrize(("correct", "n"), [(0, 7), (7, 7), (288, 360), (1, 3)])
-def test_the_interval_solves_wilsons_equation(correct, n):
-    """Its ends are the p whose score test has z = 1.96: |share - p| = z sqrt(p (1 - p) / n)."""
-    for end in AccuracyRecord(correct, n).interval:
-        p = end / 100
-        distance = abs(correct / n - p)
-        assert distance == pytest.approx(1.959964 * np.sqrt(p * (1 - p) / n), abs=1e-6)
-    low, high = AccuracyRecord(correct, n).interval
-    assert 0 <= low <= 100 * correct / n <= high <= 100 and low < high
 
 
 def test_the_frame_has_a_row_per_trial_pair_and_label():
