@@ -45,6 +45,7 @@ ORDER = {
         {"report"},
         {"study"},
         {"profiling"},
+        {"commands"},
         {"cli"},
     ),
 }

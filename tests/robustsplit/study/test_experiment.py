@@ -17,9 +17,8 @@ from safetensors.torch import save_file
 from robustsplit.io import Store, strict_json
 from robustsplit.report.findings import Findings
 from robustsplit.report.rho_csv import read_rho_csv
-from robustsplit.study.config import ConfigError, load, parse
-from robustsplit.study.experiment import Experiment, check, load_data
-from tests.robustsplit.tiny import write_study
+from robustsplit.study.config import load
+from robustsplit.study.experiment import Experiment
 
 ROOT = Path(__file__).parents[3]
 
@@ -141,41 +140,6 @@ def test_changed_data_or_network_cannot_be_resumed(study, finished):
         data.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"split": {}}, "name at least one cut"),
-        ({"data": {"source": "npz"}}, "`data.path` is needed"),
-        ({"attack": {"name": "pdg"}}, r"\[attack\]: No attack named 'pdg'. Did you mean 'pgd'"),
-        ({"attack": {"name": "pgd", "step": 3}}, "Did you mean 'steps'"),
-        ({"attack": {"name": "fgsm", "eps": 8}}, r"perhaps 8/255 was meant"),
-        ({"mi": {"estimator": "kgs"}}, "`mi.estimator`.*Did you mean 'ksg'"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused_before_anything_runs(change, message):
-    table = {"split": {"last": [2]}, "attack": {"name": "fgsm", "eps": 0.1}, **change}
-    with pytest.raises(ConfigError, match=message):
-        check(parse(table))
-
-
-def test_unknown_cut_names_the_nearest_layer(study, tmp_path):
-    config = load(study, ["split.last=[]", 'split.at=["33"]'])
-    with pytest.raises(ValueError, match="Did you mean '3'"):
-        Experiment.create(config, tmp_path / "run").run()
-
-
-def test_own_weights_replace_training(study, finished, tmp_path):
-    from safetensors.torch import save_file
-
-    saved = Store(finished[0] / "checkpoints").load("regular/state")["tensors"]
-    weights = {k.removeprefix("model."): v for k, v in saved.items() if k.startswith("model.")}
-    save_file(weights, tmp_path / "w.safetensors")
-    config = load(study, [f"model.weights={tmp_path / 'w.safetensors'}"])
-    Experiment.create(config, tmp_path / "run").run()
-    assert not (tmp_path / "run" / "checkpoints" / "regular").exists()
-    assert (tmp_path / "run" / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
-
-
 @pytest.mark.slow  # three processes killed, four started: `make test-slow`
 def test_kill_9_at_three_moments_and_resume_ends_in_the_same_bytes(study, finished, tmp_path):
     """Real processes, killed in training, in Algorithm 1 and before the outputs."""
@@ -222,42 +186,6 @@ def wait_for(path, process, timeout=280):
         time.sleep(0.002)
 
 
-def test_fewer_images_keep_the_shares_of_the_classes(tmp_path):
-    labels = np.repeat([0, 1, 2], [60, 30, 30])  # sorted by class, as a folder is
-    parts = ("train", "val", "test")
-    drawn = np.random.default_rng(0).random((3, 120, 1, 2, 2), dtype=np.float32)
-    arrays = {f"x_{part}": inputs for part, inputs in zip(parts, drawn, strict=True)}
-    arrays |= {f"y_{part}": labels for part in parts}
-    np.savez(tmp_path / "sorted.npz", **arrays)
-    table = {"source": "npz", "path": str(tmp_path / "sorted.npz"), "max_train": 40, "max_test": 8}
-    data = load_data(parse({"data": table}))
-    assert list(data.train.counts.values()) == [20, 10, 10]
-    assert list(data.validation.counts.values()) == [4, 2, 2]
-    assert torch.equal(data.train.inputs[:20], torch.from_numpy(drawn[0, :20]))
-
-
-def test_settings_that_would_stop_a_run_half_way_are_refused_at_once():
-    cut = {"split": {"last": [1]}}
-    with pytest.raises(ConfigError, match=r"`algorithm1.epochs` must be at least 1"):
-        check(parse({**cut, "algorithm1": {"epochs": 0}}))
-    for text in ("algorithm1.lr=nan", "algorithm1.tolerance=inf", "robust.weight_decay=nan"):
-        with pytest.raises(ConfigError, match="must be a finite number"):
-            parse(cut, overrides=[text])
-
-
-@pytest.mark.parametrize("text", ["split.last=[2, 2]", "split.at=['3']"])
-def test_the_same_cut_twice_is_refused(study, tmp_path, text):
-    with pytest.raises(ConfigError, match="are the same, the last 2 weight layers"):
-        Experiment.create(load(study, [text]), tmp_path / "run").run()
-
-
-@pytest.mark.parametrize("text", ["mi.max_per_class=2", "data.max_test=6"])
-def test_too_few_test_images_are_said_before_any_training(study, tmp_path, text):
-    with pytest.raises(ValueError, match="at least 5 inputs in each class"):
-        Experiment.create(load(study, [text]), tmp_path / "run").run()
-    assert not (tmp_path / "run" / "checkpoints").exists()
-
-
 def test_weights_that_changed_are_refused_at_resume(study, finished, tmp_path):
     weights = tmp_path / "own.safetensors"
     state = Store(finished[0] / "checkpoints").load("regular/state")["tensors"]
@@ -268,40 +196,3 @@ def test_weights_that_changed_are_refused_at_resume(study, finished, tmp_path):
     save_file({name: value + 1 for name, value in state.items()}, weights)
     with pytest.raises(ValueError, match="The weights changed since this run began"):
         Experiment.open(tmp_path / "run").run()
-
-
-def test_missing_weights_are_said_before_any_training(study, tmp_path):
-    with pytest.raises(FileNotFoundError, match="No weights file nope"):
-        Experiment.create(load(study, ["model.robust_weights=nope.pt"]), tmp_path / "run").run()
-    assert not (tmp_path / "run" / "checkpoints").exists()
-
-
-def test_cuts_and_measurements_count_shortcuts_alike(tmp_path):
-    path = write_study(tmp_path, **{"nets.py:tiny": "nets.py:Residual", "[1, 2]": "[2]"})
-    (tmp_path / "nets.py").write_text(RESIDUAL)
-    short = ["train.epochs=1", "robust.epochs=1", "algorithm1.trials=1", "algorithm1.epochs=1"]
-    for kind, f_b in (("exclude", ("two", "head")), ("include", ("project", "head"))):
-        config = load(path, [*short, f"mi.shortcuts={kind}"])
-        findings = Experiment.create(config, tmp_path / kind).run(progress=False)
-        (result,) = findings.results
-        assert result.f_b == f_b
-        assert [pair.child for pair in result.trials[0].profile.pairs] == list(f_b)
-        children = [pair.child for pair in findings.profiles["regular"].pairs]
-        assert ("project" in children) is (kind == "include")
-
-
-RESIDUAL = """
-import torch
-from torch import nn
-
-
-class Residual(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem, self.one, self.two = nn.Linear(64, 5), nn.Linear(5, 5), nn.Linear(5, 5)
-        self.project, self.head = nn.Linear(5, 5), nn.Linear(5, 3)
-
-    def forward(self, x):
-        x = torch.relu(self.stem(x.flatten(1)))
-        return self.head(self.two(torch.relu(self.one(x))) + self.project(x))
-"""

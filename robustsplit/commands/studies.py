@@ -1,0 +1,96 @@
+"""run, resume and demo: a study from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robustsplit.commands.printed import accuracies
+from robustsplit.errors import told_if_full
+from robustsplit.options import Folder, Overrides, Shown
+
+if TYPE_CHECKING:
+    from robustsplit.study.config import Config
+    from robustsplit.study.experiment import Experiment
+
+__all__ = ["demo", "resume", "run"]
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The study, as TOML.")],
+    out: Annotated[Path | None, typer.Option(help="Run directory; runs/NAME by default.")] = None,
+    overrides: Overrides = None,
+    progress: Shown = None,
+) -> None:
+    """Run a study: regular and robust training, Algorithm 1 for each cut, figures, report."""
+    from robustsplit.study.config import load
+
+    study = load(config, overrides or ())
+    _finish(_create(study, out or Path("runs") / study.name), progress)
+
+
+def resume(folder: Folder, progress: Shown = None) -> None:
+    """Continue a run that was stopped, or write the outputs of a finished one anew."""
+    from robustsplit.study.experiment import Experiment
+
+    _finish(Experiment.open(folder), progress)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Run directory.")] = Path("runs/demo"),
+    overrides: Overrides = None,
+    progress: Shown = None,
+) -> None:
+    """Run a complete small study on scikit-learn's digits, in about two minutes."""
+    from importlib.resources import as_file, files
+
+    from robustsplit.study.config import differences, load
+    from robustsplit.study.experiment import Experiment
+
+    with as_file(files("robustsplit") / "demo.toml") as path:
+        study = load(path, overrides or ())
+    if (out / "config.toml").is_file():
+        there = Experiment.open(out)
+        threads = there.directory.config.threads
+        if not differences(there.directory.config, study.with_threads(study.threads or threads)):
+            typer.echo(f"{out} already holds this demo; it is continued.", err=True)
+            _finish(there, progress)
+            return
+    _finish(_create(study, out), progress)
+
+
+def _create(study: Config, folder: Path) -> Experiment:
+    from robustsplit.study.experiment import Experiment
+
+    return Experiment.create(study, folder)
+
+
+def _finish(experiment: Experiment, progress: bool | None) -> None:
+    """Run what is left of a study and print its table."""
+    from robustsplit.report.conclusions import TOY
+    from robustsplit.report.html import text_table
+    from robustsplit.report.tables import summary_table
+
+    folder = experiment.directory.path
+    advice = (
+        f"Every finished step is kept. Free some space, then run `robustsplit resume {folder}`."
+    )
+    with told_if_full(advice):
+        findings = experiment.run(progress=progress)
+    typer.echo(text_table(summary_table(findings)))
+    typer.echo(
+        f"\nrho, null, excess and ceiling are in {findings.unit}; Acc*, Acc_sr and Acc~ are in % "
+        f"of {findings.results[0].acc_star.n} test images under {findings.attack} "
+        f"({findings.protocol})."
+    )
+    typer.echo(accuracies(findings))
+    for sentence in findings.warnings:
+        typer.echo(f"Warning: {sentence}", err=True)
+    if findings.toy:
+        typer.echo(TOY)
+    typer.echo(
+        f"Table: {folder / 'rho.csv'}\nFigure: {folder / 'figures' / 'rho_vs_depth.png'}\n"
+        f"Report (read it first): {folder / 'report.html'}"
+    )
