@@ -14,6 +14,7 @@ from .data import DataSplits as DataSplits
 from .data import ImageData as ImageData
 from .data import as_image_data as as_image_data
 from .data import digits as digits
+from .drawing import RhoDepthDisplay as RhoDepthDisplay
 from .measurement import Measurement as Measurement
 from .network import Split as Split
 from .network import capture as capture
@@ -21,7 +22,6 @@ from .network import list_layers as list_layers
 from .network import weight_layers as weight_layers
 from .normalization import NormalizedModel as NormalizedModel
 from .recipe import Recipe as Recipe
-from .report.figures import RhoDepthDisplay as RhoDepthDisplay
 from .results import PairRecord as PairRecord
 from .results import Profile as Profile
 from .results import RhoResult as RhoResult

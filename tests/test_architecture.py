@@ -35,6 +35,7 @@ ORDER = {
     ),
     "robustsplit": (
         {"readings", "settings", "units"},
+        {"drawing"},
         {"measurement", "recipe", "results"},
         {"network"},
         {"attacks"},
