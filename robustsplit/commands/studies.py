@@ -24,11 +24,14 @@ def run(
     overrides: Overrides = None,
     progress: Shown = None,
 ) -> None:
-    """Run a study: regular and robust training, Algorithm 1 for each cut, figures, report."""
+    """Run a study: regular and robust training, Algorithm 1 for each cut, figures, report.
+
+    A run of the same study that was stopped is continued.
+    """
     from robustsplit.study.config import load
 
     study = load(config, overrides or ())
-    _finish(_create(study, out or Path("runs") / study.name), progress)
+    _finish(_begin(study, out or Path("runs") / study.name), progress)
 
 
 def resume(folder: Folder, progress: Shown = None) -> None:
@@ -46,25 +49,24 @@ def demo(
     """Run a complete small study on scikit-learn's digits, in about two minutes."""
     from importlib.resources import as_file, files
 
-    from robustsplit.study.config import differences, load
-    from robustsplit.study.experiment import Experiment
+    from robustsplit.study.config import load
 
     with as_file(files("robustsplit") / "demo.toml") as path:
         study = load(path, overrides or ())
-    if (out / "config.toml").is_file():
-        there = Experiment.open(out)
-        threads = there.directory.config.threads
-        if not differences(there.directory.config, study.with_threads(study.threads or threads)):
-            typer.echo(f"{out} already holds this demo; it is continued.", err=True)
-            _finish(there, progress)
-            return
-    _finish(_create(study, out), progress)
+    _finish(_begin(study, out), progress)
 
 
-def _create(study: Config, folder: Path) -> Experiment:
+def _begin(study: Config, folder: Path) -> Experiment:
+    """Begin a study in a folder, or go on with it there, and say so."""
     from robustsplit.study.experiment import Experiment
 
-    return Experiment.create(study, folder)
+    experiment = Experiment.begin(study, folder)
+    directory = experiment.directory
+    if directory.finished:
+        typer.echo(f"{folder} holds this study, finished; its outputs are written anew.", err=True)
+    elif directory.started:
+        typer.echo(f"{folder} holds this study, unfinished; it is continued.", err=True)
+    return experiment
 
 
 def _finish(experiment: Experiment, progress: bool | None) -> None:

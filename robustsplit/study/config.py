@@ -57,7 +57,7 @@ class Config:
     """A whole study."""
 
     name: str = setting("study", "the run directory is runs/NAME unless --out says otherwise")
-    seed: int = setting(0, "all randomness is derived from it", least=0)
+    seed: int = setting(0, "all randomness is derived from it", least=0, most=2**32 - 1)
     threads: int = setting(
         0, "CPU threads of torch; 0: all cores, then fixed for the run", least=0
     )
@@ -108,7 +108,7 @@ def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
             f"No configuration file {path}. Write one, or try `robustsplit demo`."
         )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start}), as TOML must be. "

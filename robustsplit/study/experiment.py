@@ -57,6 +57,28 @@ class Experiment:
         return cls(RunDirectory.create(Path(folder), config))
 
     @classmethod
+    def begin(cls, config: Config, folder: str | Path) -> Experiment:
+        """Begin a study in a new folder, or go on with the very same one.
+
+        Args:
+            config: The study.
+            folder: The run directory.
+
+        Returns:
+            The experiment; `run` does what is left.
+
+        Raises:
+            ConfigError: For settings that cannot be used together.
+            FileExistsError: When the folder holds another study, or something else.
+            BlockingIOError: When another process works in it.
+        """
+        if (Path(folder) / "config.toml").is_file():
+            there = cls.open(folder)
+            if there.directory.holds(config):
+                return there
+        return cls.create(config, folder)
+
+    @classmethod
     def open(cls, folder: str | Path) -> Experiment:
         """Return the study of an existing run directory, to finish it.
 
@@ -86,6 +108,7 @@ class Experiment:
             ValueError: For data, a network or weights that cannot be used, or that changed since
                 the run began.
             FileNotFoundError: When data or weights are missing.
+            FileExistsError: When another study took the folder in the meantime.
             BlockingIOError: When another process works in the folder.
             DivergedError: When a training loss becomes NaN or infinite.
         """
@@ -95,5 +118,6 @@ class Experiment:
             exclusive(directory.path),
             fixed_threads(threads),
         ):
+            directory.refuse_lost()
             sweep(directory.path)
             return Run(directory, progress).run()

@@ -21,6 +21,7 @@ from robustsplit.report.findings import Findings
 from robustsplit.results import Profile, RhoResult
 from robustsplit.study.checks import check, refuse_equal
 from robustsplit.study.inputs import as_attack, fingerprint, load_data, weights_fingerprint
+from robustsplit.study.kept import Kept
 from robustsplit.study.progress import PAIR_COST, Progress, passes
 from robustsplit.study.rundir import RunDirectory
 from robustsplit.study.sections import TrainConfig
@@ -40,6 +41,8 @@ class Run:
     def __init__(self, directory: RunDirectory, progress: bool | None) -> None:
         self.directory, self.config = directory, directory.config
         check(self.config)
+        self.store = Store(directory.path / "checkpoints", self.saved)
+        self.kept = Kept(self.store, self.config, directory.path)
         self.data = load_data(self.config)
         self.measurement = self.config.mi.measurement()
         most = self.measurement.max_per_class
@@ -54,11 +57,13 @@ class Run:
             self.config.data.mean,
             self.config.data.std,
         )
-        self.environment, self.warnings = directory.record_environment(
-            data=fingerprint(self.data),
-            network=fingerprint(self.untrained),
+        fixed = {
+            "data": fingerprint(self.data),
+            "network": fingerprint(self.untrained),
             **weights_fingerprint(self.config),
-        )
+        }
+        self.kept.fix(fixed)
+        self.environment, self.warnings = directory.record_environment(**fixed)
         example = self.data.test.inputs[:2]
         kind = self.measurement.shortcuts
         cuts = [
@@ -70,7 +75,7 @@ class Run:
         refuse_equal(cuts)
         self.splits = {f"cut{number}": cut for number, cut in enumerate(cuts, start=1)}
         self.journal = Journal(directory.path / "metrics.jsonl", ("key", "epoch"))
-        self.store = Store(directory.path / "checkpoints", self.saved)
+        self.kept.begin()
         self.stage = ""
         self.progress = Progress(self.costs(), progress)
 
@@ -106,6 +111,7 @@ class Run:
             command=f"robustsplit run {self.directory.path}/config.toml --out NEW_FOLDER",
         )
         output = self.config.output
+        self.directory.refuse_lost()
         write_outputs(findings, self.directory.path, formats=output.formats, x=output.x)
         return findings
 
@@ -197,10 +203,7 @@ class Run:
     def once(self, key: str, stage: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return a record from the store, or do the work and keep it."""
         self.begin(stage)
-        saved = self.store.load(key)
-        record = work() if saved is None else saved["record"]
-        if saved is None:
-            self.store.save(key, {}, record)
+        record = self.kept.once(key, work)
         self.progress.done(stage)
         return record
 
@@ -210,7 +213,8 @@ class Run:
         self.progress.stage(stage)
 
     def saved(self, key: str, record: Mapping[str, Any]) -> None:
-        """Write a finished epoch into the journal."""
+        """Write a finished epoch into the journal, if the folder is still there."""
+        self.directory.refuse_lost()
         if not key.endswith("/state"):
             return
         last = dict(record["epochs"][-1])

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from robustsplit.io import exclusive, write_json, write_text
-from robustsplit.study.config import Config, differences, load
+from robustsplit.study.config import Config, ConfigError, differences, load
+from robustsplit.study.environment import environment, moved
 
 __all__ = ["RunDirectory"]
 
-PACKAGES = ("robustsplit", "torch", "torchvision", "numpy", "scipy", "numba", "scikit-learn")
 #: All that a start leaves which was refused before it computed anything.
 BEGUN = {"config.toml", "environment.json", "metrics.jsonl", "checkpoints"}
 #: What must be the same for a resumed run to end in the same numbers.
@@ -65,10 +61,12 @@ class RunDirectory:
         if config.threads == 0:
             config = config.with_threads(os.cpu_count() or 1)
         if path.exists():
+            _refuse_taken(path, config)  # before a lock is written into somebody's folder
+        path.mkdir(parents=True, exist_ok=True)
+        with exclusive(path):
             _refuse_taken(path, config)
-            with exclusive(path):
-                (path / "environment.json").unlink(missing_ok=True)
-        write_text(path / "config.toml", config.to_toml())
+            (path / "environment.json").unlink(missing_ok=True)
+            write_text(path / "config.toml", config.to_toml())
         return cls(path, config)
 
     @classmethod
@@ -83,6 +81,7 @@ class RunDirectory:
 
         Raises:
             FileNotFoundError: When there is none.
+            ConfigError: When its settings cannot be read, or are not those of a run.
         """
         path = Path(path)
         if not (path / "config.toml").is_file():
@@ -90,12 +89,54 @@ class RunDirectory:
                 f"{path} is not a run directory: it has no config.toml. Begin a run with "
                 "`robustsplit run CONFIG.toml`."
             )
-        return cls(path, load(path / "config.toml"))
+        config = load(path / "config.toml")
+        if not config.threads:
+            raise ConfigError(
+                f"{path / 'config.toml'} has no number of `threads`, and a run writes it there, "
+                "so it was emptied, or replaced by another file. Put the file of this run back."
+            )
+        return cls(path, config)
+
+    def holds(self, config: Config) -> bool:
+        """Return whether this is a run of `config`, whatever number of threads it began with.
+
+        Args:
+            config: A study; ``threads=0`` stands for any number.
+
+        Returns:
+            Whether all settings are the same.
+        """
+        threads = config.threads or self.config.threads
+        return not differences(self.config, config.with_threads(threads))
+
+    def refuse_lost(self) -> None:
+        """Raise unless the folder still holds this run.
+
+        Raises:
+            FileNotFoundError: When it was removed.
+            FileExistsError: When another run took the folder.
+        """
+        path = self.path / "config.toml"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{self.path} was removed, or renamed, while the run was at work in it. What it "
+                "had computed is lost with the folder."
+            )
+        if path.read_bytes() != self.config.to_toml().encode() and not self.holds(load(path)):
+            raise FileExistsError(
+                f"Another run took {self.path} at the same moment. Choose another folder with "
+                "--out."
+            )
 
     @property
     def finished(self) -> bool:
         """Whether the last file of a run is there."""
         return (self.path / "report.html").is_file()
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was computed."""
+        return not _only_begun(self.path)
 
     @contextmanager
     def where_it_began(self) -> Iterator[RunDirectory]:
@@ -104,8 +145,8 @@ class RunDirectory:
         Yields:
             This run directory, by its absolute path if the folder is another one than now.
         """
-        path = self.path / "environment.json"
-        began = Path(json.loads(path.read_text())["folder"]) if path.is_file() else Path.cwd()
+        old = self._environment()
+        began = Path.cwd() if old is None else Path(str(old["folder"]))
         if began == Path.cwd() or not began.is_dir():
             yield self
             return
@@ -120,56 +161,43 @@ class RunDirectory:
             **fixed: Fingerprints of what must not have changed, under the names in `FIXED`.
 
         Returns:
-            The environment of the first start, and a warning for each version that changed since.
+            The environment of the first start, and a warning for each version, each kernel of
+            linear algebra and each number of threads that changed since.
 
         Raises:
-            ValueError: When data or network are no longer those the run began with.
+            ValueError: When data or network are no longer those the run began with, or when
+                environment.json is damaged.
         """
-        path = self.path / "environment.json"
         now = {**environment(self.config), **fixed}
-        if not path.exists():
-            write_json(path, now)
+        old = self._environment()
+        if old is None:
+            write_json(self.path / "environment.json", now)
             return now, []
-        old = json.loads(path.read_text())
         for name in FIXED:
             if old.get(name) != now.get(name):
                 raise ValueError(
                     f"The {name} changed since this run began in {self.path}, so the run cannot "
                     "be continued. Put the old version back, or begin a run in a new folder."
                 )
-        warnings = [
-            f"{package} was {before} when this run began and was {now['versions'].get(package)} "
-            "when it was resumed. The numbers may differ from those of a run without a break."
-            for package, before in old["versions"].items()
-            if now["versions"].get(package) != before
-        ]
-        return old, warnings
+        return old, list(moved(old, now))
 
-
-def environment(config: Config) -> dict[str, Any]:
-    """Return versions, machine and threads, as JSON can hold them."""
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": config.threads,
-        "versions": versions(PACKAGES),
-        "command": " ".join(sys.argv),
-        "folder": os.getcwd(),
-    }
-
-
-def versions(packages: tuple[str, ...]) -> Mapping[str, str]:
-    """Return the installed version of each package that is installed."""
-    found = {}
-    for package in packages:
+    def _environment(self) -> dict[str, Any] | None:
+        """Return what environment.json holds, or None without it."""
+        path = self.path / "environment.json"
+        if not path.is_file():
+            return None
         try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(table["folder"], str) and isinstance(table["versions"], dict):
+                return table
+            problem = "its entries are of other kinds"
+        except (ValueError, TypeError, KeyError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{path} is damaged ({problem}). Remove it, and call `robustsplit resume` in the "
+            "folder in which the run was started: the file is then written again, and what was "
+            "computed is checked by its own records."
+        )
 
 
 def _only_begun(path: Path) -> bool:

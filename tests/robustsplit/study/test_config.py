@@ -65,7 +65,7 @@ def test_resolved_settings_read_back_to_the_same_study(study, tmp_path):
         ("seed = 'one'", "`seed` must be a whole number, got 'one'"),
         ("seed = 1.5", "`seed` must be a whole number, got 1.5"),
         ("seed = true", "`seed` must be a whole number, got True"),
-        ("seed = -1", "`seed` must be at least 0, got -1"),
+        ("seed = -1", "`seed` must be from 0 to 4294967295, got -1"),
         ("name = 3", "`name` must be text, got 3"),
         ("[train]\nmomentum = 2", "`train.momentum` must be from 0 to 1, got 2.0"),
         ("[split]\nlast = 2", r"`split.last` must be a list, got 2. Write it as \[2\]"),

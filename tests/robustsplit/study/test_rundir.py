@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from robustsplit.study.config import load
+from robustsplit.study.config import ConfigError, load
 from robustsplit.study.experiment import Experiment
 from tests.robustsplit.tiny import write_study
 
@@ -84,14 +85,42 @@ def test_other_folders_are_refused(study, tmp_path):
         Experiment.open(tmp_path)
 
 
-def test_changed_versions_are_said_in_the_report(study, finished, tmp_path):
-    import shutil
-
+def test_an_environment_that_is_damaged_is_named_with_the_way_out(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)
-    table = json.loads((folder / "environment.json").read_text())
-    table["versions"]["numpy"] = "0.1"
-    (folder / "environment.json").write_text(json.dumps(table))
-    findings = Experiment.open(folder).run()
-    assert "numpy was 0.1" in findings.warnings[0]
-    assert "numpy was 0.1" in (folder / "report.html").read_text()
+    path = folder / "environment.json"
+    for content in ("", "5", "[]", "{}", '{"folder": 3, "versions": {}}', "{"):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=r"environment\.json is damaged .*Remove it"):
+            Experiment.open(folder).run()
+    path.unlink()
+    Experiment.open(folder).run()
+    assert (folder / "rho.csv").read_bytes() == (finished[0] / "rho.csv").read_bytes()
+
+
+def test_a_configuration_that_was_emptied_is_named(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    (folder / "config.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"config\.toml has no number of `threads`"):
+        Experiment.open(folder)
+
+
+def test_a_folder_that_another_run_took_or_that_is_gone_is_refused(study, tmp_path):
+    first = Experiment.create(load(study), tmp_path / "run")
+    second = Experiment.create(load(study, ["seed=5"]), tmp_path / "run")  # nothing computed yet
+    assert load(tmp_path / "run" / "config.toml") == second.directory.config
+    with pytest.raises(FileExistsError, match="Another run took"):
+        first.run()
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match="was removed"):
+        second.directory.refuse_lost()
+
+
+def test_the_very_same_study_is_recognised(study, finished):
+    there = Experiment.begin(load(study), finished[0]).directory
+    assert there.finished and there.started
+    assert there.holds(load(study, ["threads=0"]))
+    assert not there.holds(load(study, ["threads=2"]))
+    with pytest.raises(FileExistsError, match="another configuration"):
+        Experiment.begin(load(study, ["seed=5"]), finished[0])

@@ -1,6 +1,7 @@
 """Tables become dataclasses key by key, and go back."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from robustsplit.study.tables import ConfigError, build, number, plain
 @dataclass(frozen=True)
 class Inner:
     size: int = setting(1, "pixels", least=0, most=9)
-    others: dict = field(default_factory=dict, metadata={"rest": True})
+    others: dict[str, Any] = field(default_factory=dict, metadata={"rest": True})
 
 
 @dataclass(frozen=True)
