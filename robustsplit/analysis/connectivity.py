@@ -19,6 +19,7 @@ null from permuted pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -32,8 +33,9 @@ from robustsplit.attacks import Attack, Clean, as_attack
 from robustsplit.data import ImageData, as_image_data
 from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement, shows_settings
 from robustsplit.network import Pair
-from robustsplit.results import PairRecord, Profile
-from robustsplit.training import derive_seed, perturbed
+from robustsplit.results import AccuracyRecord, PairRecord, Profile
+from robustsplit.training import accuracy, derive_seed, perturbed
+from robustsplit.training.evaluation import place, torch_seeded
 
 __all__ = ["DEFAULT_ESTIMATOR", "connectivity"]
 
@@ -71,7 +73,7 @@ def connectivity(
             in place of those of `measurement`. The signature lists them with their defaults.
 
     Returns:
-        One row per pair, input side first, in nats.
+        One row per pair, input side first, in nats; and the accuracy on the inputs measured.
 
     Raises:
         TypeError: For a setting that there is not.
@@ -98,7 +100,22 @@ def connectivity(
         if progress is not None:
             done = {"done": number + 1, "total": len(rows.pairs), "child": pair.child}
             progress({"event": "pair", **done})
-    return Profile(tuple(records), _settings(how, attack, images, rows, call, seed, notes))
+    settings_used = _settings(how, attack, images, rows, call, seed, notes)
+    scored = _accuracy(model, images, attack, how, seed)
+    return Profile(tuple(records), settings_used, scored)
+
+
+def _accuracy(
+    model: nn.Module, images: ImageData, attack: Attack, how: Measurement, seed: int
+) -> AccuracyRecord | None:
+    """Score the inputs that were measured; what has no logits for them can be measured as well."""
+    device, _ = place(model)
+    with torch_seeded(derive_seed(seed, "connectivity/accuracy"), device):
+        try:
+            scored = accuracy(model, images, batch_size=how.batch_size)
+        except (TypeError, ValueError):
+            return None
+    return replace(scored, attack=attack.label)
 
 
 def _record(

@@ -14,10 +14,10 @@ import numpy as np
 
 from mitools import Verdict
 from robustsplit.report.findings import Findings
-from robustsplit.results import AccuracyRecord, PairRecord, RhoResult
+from robustsplit.results import AccuracyRecord, PairedDifference, PairRecord, RhoResult
 from robustsplit.units import per_nat
 
-__all__ = ["TOY", "can", "cannot", "question"]
+__all__ = ["TOY", "can", "cannot", "compared", "question"]
 
 #: The paper that Algorithm 1 and the published values are from.
 PAPER = (
@@ -163,15 +163,8 @@ def cannot(findings: Findings) -> list[str]:
 
 
 def _retrained(result: RhoResult) -> str:
-    """Return one cut's accuracies, and how the intervals of two of them lie."""
+    """Return one cut's accuracies, and whether they differ on the same images."""
     star, before, after = result.acc_star, result.acc_sr, result.acc_tilde
-    low, high = after.interval
-    if low > star.interval[1]:
-        compared = "This is more than for the robust network"
-    elif high < star.interval[0]:
-        compared = "This is less than for the robust network"
-    else:
-        compared = "Its 95 % interval overlaps with that of the robust network"
     tolerance = result.settings.get("tolerance")
     within = (
         f" (within {tolerance:g} percentage points of the robust network on validation images)"
@@ -181,9 +174,39 @@ def _retrained(result: RhoResult) -> str:
     return (
         f"With the regular weights in f_b = {result.cut}, the accuracy on attacked test images is "
         f"{before.percent:.1f} % (Acc_sr). After f_b was trained again it is {_percent(after)} "
-        f"(Acc~). {compared} ({star.percent:.1f} %, Acc*). {result.n_converged} of "
-        f"{len(result.trials)} trials converged{within}."
+        f"(Acc~). The robust network has {star.percent:.1f} % (Acc*). "
+        f"{compared(result.against_robust)} {result.n_converged} of {len(result.trials)} trials "
+        f"converged{within}."
     )
+
+
+def compared(difference: PairedDifference | None) -> str:
+    """Return how the retrained network compares with the robust one on the same images.
+
+    Args:
+        difference: Acc~ minus Acc*; None where answers to single images were not kept.
+
+    Returns:
+        Sentences with the difference, its interval, and McNemar's p value.
+    """
+    if difference is None:
+        return (
+            "Whether the two differ cannot be said, since this run did not keep which images "
+            "each network classifies correctly."
+        )
+    if not difference.only_first + difference.only_second:
+        return f"Both classify exactly the same of the {difference.n} images correctly."
+    low, high = difference.interval
+    numbers = (
+        f"Of the {difference.n} images, {difference.only_first} are classified correctly by the "
+        f"retrained network only and {difference.only_second} by the robust network only: a "
+        f"difference of {difference.points:+.1f} percentage points (95 % interval {low:+.1f} to "
+        f"{high:+.1f}; McNemar's exact test, p = {difference.p_value:.2g})."
+    )
+    if not difference.differs:
+        return f"{numbers} This does not show that the two networks differ in accuracy."
+    more = "more" if difference.points > 0 else "less"
+    return f"{numbers} The retrained network is {more} accurate than the robust one."
 
 
 def _published(pairs: Sequence[PairRecord], unit: str) -> list[str]:

@@ -26,8 +26,9 @@ DEPTH_CAPTION = (
     "two lines of one colour coincide, its value is the same without any dependence."
 )
 ACCURACY_CAPTION = (
-    "Accuracy under the attack for each cut, with Wilson's 95 % interval of each accuracy. Where "
-    "two intervals overlap, the figure alone does not decide whether the networks differ."
+    "Accuracy under the attack for each cut, with Wilson's 95 % interval of each accuracy. The "
+    "bars do not show whether two networks differ, because all of them saw the same images: the "
+    'table "Differences on the same images" does.'
 )
 
 

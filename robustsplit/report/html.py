@@ -13,7 +13,7 @@ import pandas as pd
 
 from robustsplit.report import conclusions
 from robustsplit.report.findings import Findings
-from robustsplit.report.tables import accuracy_table, pair_table, result_table
+from robustsplit.report.tables import accuracy_table, difference_table, pair_table, result_table
 from robustsplit.results import RhoResult
 
 __all__ = ["Picture", "render_report", "text_table"]
@@ -57,6 +57,7 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
         cannot=conclusions.cannot(findings),
         pictures=pictures,
         accuracies=accuracy_table(findings),
+        differences=difference_table(findings),
         cuts=[_cut(result, findings) for result in findings.results],
         networks=[
             {

@@ -13,7 +13,7 @@ from robustsplit.report.findings import Findings
 from robustsplit.results import AccuracyRecord, PairRecord, RhoResult
 from robustsplit.units import Unit, per_nat
 
-__all__ = ["accuracy_table", "pair_table", "result_table", "summary_table"]
+__all__ = ["accuracy_table", "difference_table", "pair_table", "result_table", "summary_table"]
 
 
 def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
@@ -114,4 +114,40 @@ def accuracy_table(findings: Findings) -> pd.DataFrame:
         )
         add(f"semirobust, f_b retrained (Acc~), f_b = {result.cut}", "attacked", best.test)
         add(f"semirobust, f_b retrained, f_b = {result.cut}", "clean", best.clean)
+    return pd.DataFrame(rows)
+
+
+def difference_table(findings: Findings) -> pd.DataFrame:
+    """Return how accuracies under the attack differ on the same images, two rows per cut.
+
+    Differences are in percentage points, with Tango's 95 % interval and McNemar's exact p value;
+    a run that did not keep which images were classified correctly has no rows.
+
+    Args:
+        findings: What was found.
+
+    Returns:
+        The table; see `robustsplit.results.PairedDifference` for the sources.
+    """
+    rows = []
+    for result in findings.results:
+        for name, difference in (
+            ("Acc~ - Acc*", result.against_robust),
+            ("Acc~ - Acc_sr", result.against_semirobust),
+        ):
+            if difference is None:
+                continue
+            low, high = difference.interval
+            rows.append(
+                {
+                    "f_b": result.cut,
+                    "difference": name,
+                    "points": f"{difference.points:+.1f}",
+                    "95 % interval": f"{low:+.1f} to {high:+.1f}",
+                    "p (McNemar)": difference.p_value,
+                    "only the first correct": difference.only_first,
+                    "only the second correct": difference.only_second,
+                    "images": difference.n,
+                }
+            )
     return pd.DataFrame(rows)

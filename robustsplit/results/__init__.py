@@ -4,7 +4,7 @@ All mutual information is in nats here; reports and figures convert to bits for 
 """
 
 from robustsplit.readings import RhoView, least_of_converged
-from robustsplit.results.accuracies import AccuracyRecord
+from robustsplit.results.accuracies import AccuracyRecord, PairedDifference
 from robustsplit.results.profiles import PairRecord, Profile
 from robustsplit.results.rho import EpochRecord, RhoResult, Trial
 
@@ -12,6 +12,7 @@ __all__ = [
     "AccuracyRecord",
     "EpochRecord",
     "PairRecord",
+    "PairedDifference",
     "Profile",
     "RhoResult",
     "RhoView",

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mitools.samples.messages import unknown
+from robustsplit.results.accuracies import AccuracyRecord
+from robustsplit.units import per_nat
 
-__all__ = ["PairRecord", "Profile"]
+if TYPE_CHECKING:
+    from robustsplit.drawing import RhoDepthDisplay
+
+__all__ = ["PairRecord", "Profile", "pairs_html"]
+
+#: What representations show, in bits.
+SHOWN = ("rho", "null_mean", "ceiling")
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,13 @@ class PairRecord:
         """How far rho is above its null: `rho` - `null_mean`, in nats."""
         return self.rho - self.null_mean
 
+    def __repr__(self) -> str:
+        rho, null, ceiling = (getattr(self, name) * per_nat("bits") for name in SHOWN)
+        return (
+            f"PairRecord({self.parent} → {self.child}: rho {rho:.2f} bits, null {null:.2f}, "
+            f"ceiling {ceiling:.2f}, p={self.p_value:.2g}: {self.verdict})"
+        )
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -88,16 +105,21 @@ class Profile:
         pairs: The rows.
         settings: How they were made: estimator, reduction, point, attack, inputs, samples per
             label, seed.
+        accuracy: How many of the measured inputs the network classifies correctly: of the
+            attacked ones, if there was an attack. None for a network without logits.
     """
 
     pairs: tuple[PairRecord, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: AccuracyRecord | None = None
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> Profile:
         """Return the profile that `dataclasses.asdict` made `table` of."""
         pairs = tuple(PairRecord.from_dict(pair) for pair in table["pairs"])
-        return cls(pairs, dict(table["settings"]))
+        scored = table.get("accuracy")
+        accuracy = None if scored is None else AccuracyRecord.from_dict(scored)
+        return cls(pairs, dict(table["settings"]), accuracy)
 
     def __getitem__(self, child: str) -> PairRecord:
         """Return the pair that ends in a layer.
@@ -116,6 +138,47 @@ class Profile:
                 return pair
         raise KeyError(unknown("child layer", child, [pair.child for pair in self.pairs]))
 
+    def plot(self, ax: Any = None, *, label: str = "network", **keywords: Any) -> RhoDepthDisplay:
+        """Draw rho against depth, with its null and its ceiling.
+
+        Args:
+            ax: Matplotlib axes; those of a new figure by default.
+            label: What the legend calls the network.
+            **keywords: As for `RhoDepthDisplay.plot`, such as ``unit="nats"`` or ``color="k"``.
+
+        Returns:
+            The display, with `ax_`, `figure_` and `lines_`.
+
+        Raises:
+            ValueError: As `RhoDepthDisplay.plot`, and for a profile without pairs.
+        """
+        from robustsplit.drawing import RhoDepthDisplay
+
+        return RhoDepthDisplay.from_profile(self, label=label).plot(ax, **keywords)
+
+    def __repr__(self) -> str:
+        return f"Profile({'; '.join(self._facts())})"
+
+    def _repr_html_(self) -> str:
+        facts = escape("; ".join(self._facts()))
+        return f"<div><p><b>Profile</b>: {facts}</p>{pairs_html(self.pairs)}</div>"
+
+    def _facts(self) -> list[str]:
+        """Return what a short text says: which layers, how much, what is certain, how accurate."""
+        if not self.pairs:
+            return ["no layer pairs"]
+        values = [pair.rho * per_nat("bits") for pair in self.pairs]
+        verdicts = Counter(pair.verdict for pair in self.pairs)
+        facts = [
+            f"{len(self.pairs)} layer pairs from {self.pairs[0].parent} to {self.pairs[-1].child}",
+            f"rho {min(values):.2f} to {max(values):.2f} bits",
+            ", ".join(f"{count} x {verdict}" for verdict, count in verdicts.items()),
+        ]
+        if self.accuracy is not None:
+            scored = self.accuracy
+            facts.append(f"accuracy {scored.percent:.1f} % of {scored.n} inputs, {scored.attack}")
+        return facts
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row per pair; nats, with a column of excess."""
         rows = []
@@ -127,3 +190,17 @@ class Profile:
             row["excess"] = pair.excess
             rows.append(row)
         return pd.DataFrame(rows)
+
+
+def pairs_html(pairs: Sequence[PairRecord]) -> str:
+    """Return pairs as an HTML table for a notebook, in bits."""
+    head = ("layer pair", "rho [bits]", "null", "ceiling", "p", "verdict")
+    rows = []
+    for pair in pairs:
+        values = [f"{getattr(pair, name) * per_nat('bits'):.2f}" for name in SHOWN]
+        name = f"{pair.parent} → {pair.child}"
+        cells = (name, *values, f"{pair.p_value:.2g}", pair.verdict)
+        rows.append("".join(f"<td style='text-align:left'>{escape(text)}</td>" for text in cells))
+    titles = "".join(f"<th style='text-align:left'>{text}</th>" for text in head)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"

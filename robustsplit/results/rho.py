@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,12 @@ from numpy.typing import NDArray
 
 from mitools.samples.messages import unknown
 from robustsplit.readings import VIEWS, RhoView, least_of_converged
-from robustsplit.results.accuracies import AccuracyRecord
-from robustsplit.results.profiles import PairRecord, Profile
+from robustsplit.results.accuracies import AccuracyRecord, PairedDifference
+from robustsplit.results.profiles import PairRecord, Profile, pairs_html
+from robustsplit.units import per_nat
+
+if TYPE_CHECKING:
+    from robustsplit.drawing import RhoDepthDisplay
 
 __all__ = ["EpochRecord", "RhoResult", "Trial"]
 
@@ -75,6 +80,13 @@ class Trial:
             profile=Profile.from_dict(table["profile"]),
             test=AccuracyRecord.from_dict(table["test"]),
             clean=AccuracyRecord.from_dict(table["clean"]),
+        )
+
+    def __repr__(self) -> str:
+        met = "converged" if self.converged else "not converged"
+        return (
+            f"Trial({self.index + 1}, {len(self.epochs)} epochs, {met}; "
+            f"accuracy {self.test.percent:.1f} % attacked, {self.clean.percent:.1f} % clean)"
         )
 
     @property
@@ -147,6 +159,16 @@ class RhoResult:
         """Acc~: test accuracy of the best trial, chosen on the validation split."""
         return self.best_trial.test
 
+    @property
+    def against_robust(self) -> PairedDifference | None:
+        """Acc~ minus Acc*, image by image; None in files of before answers were kept."""
+        return self.acc_tilde.minus(self.acc_star)
+
+    @property
+    def against_semirobust(self) -> PairedDifference | None:
+        """Acc~ minus Acc_sr, image by image: what retraining f_b gained."""
+        return self.acc_tilde.minus(self.acc_sr)
+
     def chosen(self) -> list[PairRecord]:
         """Return for each pair the record its rho comes from: the least of the converged trials.
 
@@ -185,6 +207,42 @@ class RhoResult:
         else:
             chosen = getattr(np, view)(values, axis=0)
         return pd.Series(chosen, index=pd.Index(children, name="child"), name=f"rho_{view}")
+
+    def plot(self, ax: Any = None, *, label: str = "", **keywords: Any) -> RhoDepthDisplay:
+        """Draw rho of f_b's pairs against depth, with the range over the trials.
+
+        Args:
+            ax: Matplotlib axes; those of a new figure by default.
+            label: What the legend calls it; the cut's name by default.
+            **keywords: As for `RhoDepthDisplay.plot`, such as ``unit="nats"`` or ``color="k"``.
+
+        Returns:
+            The display, with `ax_`, `figure_` and `lines_`.
+
+        Raises:
+            ValueError: As `RhoDepthDisplay.plot`.
+        """
+        from robustsplit.drawing import RhoDepthDisplay
+
+        return RhoDepthDisplay.from_result(self, label=label).plot(ax, **keywords)
+
+    def __repr__(self) -> str:
+        return f"RhoResult({'; '.join(self._facts())})"
+
+    def _repr_html_(self) -> str:
+        facts = escape("; ".join(self._facts()))
+        return f"<div><p><b>RhoResult</b>: {facts}</p>{pairs_html(self.chosen())}</div>"
+
+    def _facts(self) -> list[str]:
+        values = [pair.rho * per_nat("bits") for pair in self.chosen()]
+        return [
+            f"f_b = {self.cut}",
+            f"rho {min(values):.2f} to {max(values):.2f} bits over {len(values)} layer pairs",
+            f"{self.n_converged} of {len(self.trials)} trials converged",
+            f"attacked accuracy {self.acc_star.percent:.1f} % (Acc*), "
+            f"{self.acc_sr.percent:.1f} % (Acc_sr), {self.acc_tilde.percent:.1f} % (Acc~) "
+            f"of {self.acc_star.n} inputs, {self.acc_star.attack}",
+        ]
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per trial, pair and label (label "all" is the weighted sum), in nats."""

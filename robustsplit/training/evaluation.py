@@ -5,6 +5,7 @@ Everything random is drawn from `derive_seed`, so that any piece of work can be 
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -37,7 +38,8 @@ def accuracy(
         seed: Of the attack's random starts, which also depend on the batch.
 
     Returns:
-        The counts, over all inputs and for each class that has any.
+        The counts, over all inputs and for each class that has any, and which inputs were
+        classified rightly: `AccuracyRecord.minus` compares two networks image by image.
     """
     data, attack = as_image_data(data), as_attack(attack)
     device, _ = place(model)
@@ -49,13 +51,16 @@ def accuracy(
                 answers = logits(inputs.to(device)).argmax(dim=1)
             rights.append(answers.cpu() == labels)
     right = torch.cat(rights)
+    order = hashlib.sha256(data.labels.numpy().astype("<i8").tobytes()).hexdigest()[:16]
     correct = torch.bincount(data.labels[right], minlength=data.n_classes).tolist()
     by_class = {
         name: (hits, count)
         for hits, (name, count) in zip(correct, data.counts.items(), strict=True)
         if count
     }
-    return AccuracyRecord(int(right.sum()), len(data), attack.label, by_class)
+    return AccuracyRecord.of_answers(
+        right.numpy(), attack=attack.label, by_class=by_class, labels=order
+    )
 
 
 def perturbed(

@@ -1,5 +1,7 @@
 """Results made by hand, for tests of what is done with results."""
 
+import numpy as np
+
 from mitools import Verdict
 from robustsplit.results import AccuracyRecord, EpochRecord, PairRecord, Profile, RhoResult, Trial
 
@@ -45,8 +47,11 @@ def profile(layers=LAYERS, shift=0.0, **changes):
     return Profile(tuple(pairs), settings)
 
 
-def score(correct, n=500, attack="PGD(eps=0.1)"):
-    return AccuracyRecord(correct, n, attack, {"0": (correct // 2, n // 2)})
+def score(correct, n=500, attack="PGD(eps=0.1)", first=0):
+    """`correct` of `n` images, those from the one at `first` on."""
+    right = np.roll(np.arange(n) < correct, first)
+    by_class = {"0": (correct // 2, n // 2)}
+    return AccuracyRecord.of_answers(right, attack=attack, by_class=by_class, labels="fake")
 
 
 def result(cut="last 2 weight layers", keep=2, converged=(True, True, False), warnings=()):

@@ -4,10 +4,11 @@ import re
 from dataclasses import replace
 
 from mitools import Verdict
-from robustsplit.report.conclusions import TOY, can, cannot
+from robustsplit.report.conclusions import TOY, can, cannot, compared
 from robustsplit.report.findings import Findings
 from robustsplit.report.html import render_report
-from tests.robustsplit.fakes import profile, result
+from robustsplit.results import PairedDifference
+from tests.robustsplit.fakes import profile, result, score
 
 
 def test_rho_is_said_to_be_neither_necessary_nor_sufficient(findings):
@@ -49,6 +50,29 @@ def test_verdicts_decide_the_wording(findings):
     assert any(text.startswith("Rho shows nothing for conv1 → conv2") for text in cannot(blind))
 
 
-def test_overlapping_intervals_are_not_called_a_difference(findings):
-    said = " ".join(can(findings))
-    assert "overlaps with that of the robust network (82.0 %, Acc*)" in said
+def test_networks_are_compared_on_the_same_images(findings):
+    """402 and 410 right: all of the 402 among the 410, or most of them. The bars are the same."""
+    nested = " ".join(can(findings))
+    assert "0 are classified correctly by the retrained network only and 8 by the" in nested
+    assert "-1.6 percentage points" in nested
+    assert "The retrained network is less accurate than the robust one." in nested
+    far = replace(findings.results[0], acc_star=score(410, first=90))
+    mixed = " ".join(can(replace(findings, results=(far,))))
+    assert "90 are classified correctly by the retrained network only and 98 by" in mixed
+    assert "This does not show that the two networks differ in accuracy." in mixed
+
+
+def test_no_sentence_rests_on_bars_that_overlap(findings):
+    page = render_report(findings, [])
+    assert "overlap" not in page
+
+
+def test_a_run_that_kept_no_answers_says_so(findings):
+    old = replace(findings.results[0], acc_star=replace(score(410), right=""))
+    said = " ".join(can(replace(findings, results=(old,))))
+    assert "did not keep which images" in said
+
+
+def test_networks_with_equal_answers_are_said_to_have_them():
+    assert compared(PairedDifference(0, 0, 9)).startswith("Both classify exactly the same")
+    assert "is more accurate" in compared(PairedDifference(30, 2, 100))

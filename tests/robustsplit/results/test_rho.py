@@ -44,3 +44,29 @@ def test_the_frame_has_a_row_per_trial_pair_and_label():
     assert len(frame) == 3 * 2 * (1 + 2)
     whole = frame[frame["label"] == "all"]
     assert np.allclose(whole["excess"], whole["rho"] - whole["null_mean"])
+
+
+def test_a_result_is_short_in_a_terminal_and_a_table_in_a_notebook():
+    cut = result()
+    assert len(repr(cut)) < 300 and len(repr(cut.trials[0])) < 120
+    for words in ("82.0 % (Acc*)", "60.0 % (Acc_sr)", "80.4 % (Acc~)", "2 of 3 trials converged"):
+        assert words in repr(cut)
+    assert cut._repr_html_().count("<tr>") == 3
+
+
+def test_a_result_draws_itself():
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    display = result().plot(ax, unit="nats")
+    assert display.label == "last 2 weight layers"
+    np.testing.assert_allclose(display.line_.get_ydata(), [0.5, 0.8])
+
+
+def test_accuracies_of_a_cut_are_compared_image_by_image():
+    cut = result()
+    assert cut.against_robust.points == pytest.approx(cut.acc_tilde.percent - 82.0)
+    assert cut.against_semirobust.points == pytest.approx(cut.acc_tilde.percent - 60.0)

@@ -97,3 +97,16 @@ def test_rounding_beyond_the_bounds_is_taken_back(data):
 
     found = perturbed(network(), data, careless)
     assert float(found.inputs.max()) == 1.0
+
+
+def test_which_inputs_were_right_is_kept_in_their_order(data):
+    net = network()
+    scored = accuracy(net, data, batch_size=7)
+    with torch.no_grad():
+        right = net.eval()(data.inputs).argmax(1) == data.labels
+    np.testing.assert_array_equal(scored.answers, right.numpy())
+    other = accuracy(network(1), data, batch_size=90)
+    assert scored.minus(other).points == pytest.approx(scored.percent - other.percent)
+    turned = ImageData(data.inputs, data.labels.roll(1))
+    with pytest.raises(ValueError, match="other labels"):
+        scored.minus(accuracy(net, turned))
