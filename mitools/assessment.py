@@ -57,6 +57,7 @@ def assess(
     seed: int = 0,
     n_jobs: int | None = None,
     blocks: int | None = None,
+    groups: Any = None,
 ) -> Assessment:
     r"""Estimate :math:`I(X; Y)`, or given discrete Z, and say how far to trust it.
 
@@ -89,13 +90,18 @@ def assess(
         blocks: For rows in the order of time, which permutations would destroy. 1 shifts one side
             circularly by a random number of rows; more cut the shifted rows into as many blocks
             and permute these. None assumes independent rows, and warns if neighbours are alike.
+        groups: For rows that belong together: the subject or the trial of each row, with shape
+            (n,). Whole groups of like size are permuted, row by row, and subsets are of whole
+            groups. What subjects have in common beyond chance is dependence; to ask within them,
+            pass the subject as `given`.
 
     Returns:
         The estimate with its evidence and verdict.
 
     Raises:
         TypeError: For data that are not numbers, or something that is no estimator.
-        ValueError: For bad data, or too few permutations or halves.
+        ValueError: For bad data, too few permutations or halves, or groups too few or too unlike
+            in size to be permuted.
 
     Example:
         >>> import numpy as np
@@ -107,7 +113,7 @@ def assess(
     estimator = as_estimator(estimator)
     _check_settings(n_permutations, n_halves, confidence, cross_check)
     check_whole("seed", seed, 0)
-    sample = Sample.of(x, y, given, blocks, n_jobs)
+    sample = Sample.of(x, y, given, blocks, n_jobs, groups)
     prepared = sample.prepare(estimator)
     estimate = prepared.estimate
     second = second_estimator(estimator, estimate, cross_check, max(sample.widths))
@@ -129,9 +135,10 @@ def assess(
         cross_check=check,
         determined=_determined(sample, estimate),
         blocks=blocks,
+        n_groups=sample.n_groups,
     )
     verdict, reasons = judge(found)
-    doubted = row_doubts(sample.parts, blocks)
+    doubted = row_doubts(sample.parts, blocks, sample.n_groups)
     for doubt in doubted:
         warnings.warn(doubt.sentence, stacklevel=2)
     return replace(

@@ -75,11 +75,17 @@ class Comparison:
         answers: One for each estimator.
         blocks: How the pairs of the nulls kept the order of the rows; None if they did not.
         caveats: What makes the rows other than independent of each other, in a few words.
+        n_groups: How many groups of rows were permuted as wholes; None without groups.
     """
 
     answers: tuple[Compared, ...]
     blocks: int | None = None
     caveats: tuple[str, ...] = ()
+    n_groups: int | None = None
+
+    @property
+    def _pairs(self) -> str:
+        return pairs_text(self.blocks, self.n_groups)
 
     def __str__(self) -> str:
         width = max(len(str(one.estimator)) for one in self.answers)
@@ -88,7 +94,7 @@ class Comparison:
             f"{'ceiling':>8}  fitted tail"
         ]
         if self.caveats:
-            lines.insert(0, headline(f"nulls of {pairs_text(self.blocks)}", self.caveats))
+            lines.insert(0, headline(f"nulls of {self._pairs}", self.caveats))
         return "\n".join([*lines, *(_line(one, width) for one in self.answers)])
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -98,6 +104,7 @@ class Comparison:
                 "estimator": str(one.estimator),
                 "refusal": one.refusal or None,
                 "blocks": self.blocks,
+                "n_groups": self.n_groups,
                 "caveats": list(self.caveats),
                 **_numbers(one),
                 "estimate": None if one.estimate is None else one.estimate.to_dict(),
@@ -147,7 +154,7 @@ class Comparison:
             fmt="|",
             color="0.6",
             elinewidth=6,
-            label=f"{pairs_text(self.blocks)}, mean and 2 sd",
+            label=f"{self._pairs}, mean and 2 sd",
         )
         ax.plot([float(one.estimate or 0) for one in shown], places, "o", label="estimate")
         ax.set_yticks(places, [str(one.estimator) for one in shown])
@@ -167,6 +174,7 @@ def compare(
     seed: int = 0,
     n_jobs: int | None = None,
     blocks: int | None = None,
+    groups: Any = None,
     progress: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Estimate I(X; Y) by several estimators, each with its own permutation null.
@@ -181,6 +189,7 @@ def compare(
         n_jobs: Workers for labels and permutations, as in `assess`.
         blocks: For rows in the order of time, as in `assess`. None takes rows for independent, and
             warns if neighbours are alike.
+        groups: The subject or the trial of each row, as in `assess`.
         progress: Called with each estimator's name before its turn.
 
     Returns:
@@ -205,8 +214,8 @@ def compare(
         raise ValueError("`estimators` is empty: name at least one.")
     for estimator in estimators:
         as_estimator(estimator)
-    sample = Sample.of(x, y, given, blocks, n_jobs)
-    doubted = row_doubts(sample.parts, blocks)
+    sample = Sample.of(x, y, given, blocks, n_jobs, groups)
+    doubted = row_doubts(sample.parts, blocks, sample.n_groups)
     for doubt in doubted:
         warnings.warn(doubt.sentence, stacklevel=2)
     answers = []
@@ -214,7 +223,8 @@ def compare(
         if progress is not None:
             progress(str(estimator))
         answers.append(_answer(estimator, sample, n_permutations, seed))
-    return Comparison(tuple(answers), blocks, tuple(doubt.caveat for doubt in doubted))
+    caveats = tuple(doubt.caveat for doubt in doubted)
+    return Comparison(tuple(answers), blocks, caveats, sample.n_groups)
 
 
 def _answer(

@@ -27,6 +27,7 @@ from mitools.engines.workers.parallel import in_parallel, n_workers
 from mitools.estimators.base import Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.sample import Sample
 from mitools.evidence.doubts import Doubt, alike_columns, headline, likeness, repeated
+from mitools.evidence.groups import Groups
 from mitools.evidence.null import Null, adjusted
 from mitools.information import as_estimator
 from mitools.samples.arrays import as_samples, is_missing
@@ -67,6 +68,7 @@ class InformationMatrix:
         alike: Pairs whose neighbouring rows are alike on both sides while the p value takes rows
             for independent, with shape (d, d).
         caveats: What makes the rows other than independent of each other, in a few words.
+        n_groups: How many groups of rows were permuted as wholes; None without groups.
     """
 
     names: tuple[str, ...]
@@ -81,6 +83,7 @@ class InformationMatrix:
     blocks: int | None
     alike: NDArray[np.bool_]
     caveats: tuple[str, ...] = ()
+    n_groups: int | None = None
 
     def __repr__(self) -> str:
         pairs = len(self.estimators)
@@ -163,6 +166,7 @@ def information_matrix(
     seed: int = 0,
     n_jobs: int | None = None,
     blocks: int | None = None,
+    groups: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> InformationMatrix:
     """Estimate I for every pair of columns, with permutation p values adjusted for their number.
@@ -181,6 +185,7 @@ def information_matrix(
             bit. None uses none.
         blocks: For rows in the order of time, as in `assess`. None takes rows for independent, and
             warns if neighbours are alike.
+        groups: The subject or the trial of each row, as in `assess`.
         progress: Called with the pairs done and the pairs in all.
 
     Returns:
@@ -206,7 +211,11 @@ def information_matrix(
     columns, names = _columns(data, names)
     discrete = [_discrete(column) for column in columns]
     sides = [_numbers(column, name) for column, name in zip(columns, names, strict=True)]
-    doubted, alike = _doubts(sides, discrete, names, blocks)
+    kept = None
+    if groups is not None:
+        kept, rows = Groups.of(groups, len(sides[0]))
+        sides = sides if rows is None else [side[rows] for side in sides]
+    doubted, alike = _doubts(sides, discrete, names, blocks is not None or kept is not None)
     for doubt in doubted:
         warnings.warn(doubt.sentence, stacklevel=2)
     d = len(names)
@@ -217,7 +226,7 @@ def information_matrix(
         x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
         one = estimator or _for_kinds(discrete[x], discrete[y])
         pair_name = f" for {names[i]!r} and {names[j]!r}"
-        prepared = Sample.of_pair(sides[x], sides[y], blocks).prepare(one, pair_name)
+        prepared = Sample.of_pair(sides[x], sides[y], blocks, kept).prepare(one, pair_name)
         null, _ = prepared.null(n_permutations, np.random.default_rng([seed, i, j]))
         return _Pair(null, one)
 
@@ -245,6 +254,7 @@ def information_matrix(
         blocks=blocks,
         alike=alike,
         caveats=tuple(doubt.caveat for doubt in doubted),
+        n_groups=None if kept is None else len(kept),
     )
 
 
@@ -298,10 +308,13 @@ def _numbers(column: NDArray[Any], name: str) -> Matrix:
 
 
 def _doubts(
-    sides: Sequence[Matrix], discrete: Sequence[bool], names: Sequence[str], blocks: int | None
+    sides: Sequence[Matrix], discrete: Sequence[bool], names: Sequence[str], together: bool
 ) -> tuple[list[Doubt], NDArray[np.bool_]]:
-    """Return what is to be said of rows that are not independent, and the pairs with such rows."""
-    likes = np.zeros(len(sides)) if blocks is not None else np.array(list(map(likeness, sides)))
+    """Return what is to be said of rows that are not independent, and the pairs with such rows.
+
+    `together` says whether permutations keep neighbouring rows together.
+    """
+    likes = np.zeros(len(sides)) if together else np.array(list(map(likeness, sides)))
     alike = np.outer(likes > 0, likes > 0) & ~np.eye(len(sides), dtype=bool)
     found = [alike_columns(names, likes.tolist())]
     measured = [side for side, label in zip(sides, discrete, strict=True) if not label]

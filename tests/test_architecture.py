@@ -55,7 +55,7 @@ ORDER = {
 INNER = {
     "mitools.engines": ({"workers"}, {"linear", "neighbors"}, {"cells"}),
     "mitools.evidence": (
-        {"estimate", "null", "pairings", "spread"},
+        {"estimate", "groups", "null", "pairings", "spread"},
         {"doubts", "record"},
         {"verdict"},
     ),

@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 from mitools.engines.workers.parallel import in_parallel, n_workers
 from mitools.estimators.base import MutualInformationEstimator, Prepared
 from mitools.evidence.estimate import Estimate
+from mitools.evidence.groups import Groups
 from mitools.evidence.null import Null
 from mitools.evidence.pairings import orders, subset_order
-from mitools.samples.arrays import Part, column_names, paired_samples, split_by_label
+from mitools.samples.arrays import (
+    Part,
+    as_labels,
+    column_names,
+    paired_samples,
+    split_by_label,
+)
 from mitools.samples.messages import check_whole
 
 __all__ = ["PreparedSample", "Sample", "check_blocks"]
@@ -43,6 +50,7 @@ class Sample:
         n_jobs: Workers for labels, permutations and subsets, as in `in_parallel`.
         names: What to call the columns of X and of Y.
         least_shift: The least circular shift, as in `orders`.
+        groups: The rows that permutations and subsets keep together; None where there are none.
     """
 
     x: Matrix
@@ -52,6 +60,7 @@ class Sample:
     n_jobs: int | None = None
     names: tuple[Sequence[str], Sequence[str]] = ((), ())
     least_shift: int = 0
+    groups: Groups | None = None
 
     @classmethod
     def of(
@@ -61,6 +70,7 @@ class Sample:
         given: Any = None,
         blocks: int | None = None,
         n_jobs: int | None = None,
+        groups: Any = None,
     ) -> Sample:
         """Return the samples of anything that `mutual_information` takes.
 
@@ -70,39 +80,50 @@ class Sample:
             given: Discrete labels.
             blocks: How permutations keep the order of the rows.
             n_jobs: Workers.
+            groups: The group of each row.
 
         Returns:
             The samples, checked.
 
         Raises:
             TypeError: For data that are not numbers.
-            ValueError: For bad data, `blocks` or `n_jobs`.
+            ValueError: For bad data, `blocks`, `n_jobs` or `groups`.
         """
         n_workers(n_jobs)
-        left, right = paired_samples(x, y, given=given)
+        left, right = paired_samples(x, y, given=given, groups=groups)
+        kept = None
+        if groups is not None:
+            labels, codes = (None, None) if given is None else as_labels(given, len(left))
+            kept, rows = Groups.of(groups, len(left), codes)
+            if rows is not None:
+                left, right = left[rows], right[rows]
+                given = None if labels is None or codes is None else labels[codes[rows]]
         parts = split_by_label(left, right, given)
-        check_blocks(blocks, parts)
+        check_blocks(blocks, parts, grouped=groups is not None)
         names = column_names(x, left.shape[1]), column_names(y, right.shape[1])
-        return cls(left, right, parts, blocks, n_jobs, names)
+        return cls(left, right, parts, blocks, n_jobs, names, groups=kept)
 
     @classmethod
-    def of_pair(cls, x: Matrix, y: Matrix, blocks: int | None = None) -> Sample:
+    def of_pair(
+        cls, x: Matrix, y: Matrix, blocks: int | None = None, groups: Groups | None = None
+    ) -> Sample:
         """Return the samples of two validated matrices, without labels.
 
         Args:
             x: Validated samples of X, with shape (n, d_x).
             y: Paired samples of Y, with shape (n, d_y).
             blocks: How permutations keep the order of the rows.
+            groups: The groups of the rows, checked.
 
         Returns:
             The samples.
 
         Raises:
-            ValueError: For more blocks than the rows can make.
+            ValueError: For more blocks than the rows can make, or for blocks beside groups.
         """
         parts = (Part(None, 1.0, x, y),)
-        check_blocks(blocks, parts)
-        return cls(x, y, parts, blocks)
+        check_blocks(blocks, parts, grouped=groups is not None)
+        return cls(x, y, parts, blocks, groups=groups)
 
     @property
     def labelled(self) -> bool:
@@ -113,6 +134,11 @@ class Sample:
     def n_samples(self) -> int:
         """How many samples there are in all."""
         return len(self.x)
+
+    @property
+    def n_groups(self) -> int | None:
+        """How many groups of rows there are; None without groups."""
+        return None if self.groups is None else len(self.groups)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -158,26 +184,37 @@ class Sample:
         Args:
             estimator: What estimates.
             divisor: In how many subsets each split cuts each label: two, or four. What is left
-                over belongs to none. The labels' shares stay the weights.
+                over belongs to none. The labels' shares stay the weights. Groups are dealt to the
+                subsets as wholes, each to one of them.
             n_splits: How many splits to draw.
             generator: The source of the splits.
 
         Returns:
             The estimates, with shape (n_splits, divisor); without rows when a label has too few
-            samples to be split.
+            samples, or there are too few groups, to be split.
         """
         if any(len(part.x) // divisor < estimator.minimum_samples() for part in self.parts):
             return np.empty((0, divisor))
+        if self.groups is not None and not self.groups.divisible(divisor):
+            return np.empty((0, divisor))
 
-        def draws() -> Iterator[tuple[int, Part, Rows]]:
+        def draws() -> Iterator[tuple[int, Part, list[Rows]]]:
+            if self.groups is not None:
+                for split in range(n_splits):
+                    dealt = self.groups.subsets(divisor, generator)
+                    for number, part in enumerate(self.parts):
+                        own = dealt[self.groups.parts == number]
+                        yield split, part, [np.flatnonzero(own == i) for i in range(divisor)]
+                return
             for part in self.parts:
                 for split in range(n_splits):
-                    yield split, part, subset_order(len(part.x), self.blocks, generator)
+                    order = subset_order(len(part.x), self.blocks, generator)
+                    size = len(order) // divisor
+                    halves = np.sort(order[: size * divisor].reshape(divisor, size), axis=1)
+                    yield split, part, list(halves)
 
-        def estimated(draw: tuple[int, Part, Rows]) -> tuple[int, Matrix]:
-            split, part, order = draw
-            size = len(order) // divisor
-            subsets = np.sort(order[: size * divisor].reshape(divisor, size), axis=1)
+        def estimated(draw: tuple[int, Part, list[Rows]]) -> tuple[int, Matrix]:
+            split, part, subsets = draw
             values = [
                 estimator.prepare(part.x[rows], part.y[rows]).found().value for rows in subsets
             ]
@@ -233,12 +270,18 @@ class PreparedSample:
         enough = len(sample.parts) >= workers
         share = n_permutations if enough else -(-n_permutations // workers)
 
+        groups = sample.groups
+        moved = None if groups is None else groups.permutations(n_permutations, generator)
+
         def draws() -> Iterator[tuple[int, Rows]]:
             for number, part in enumerate(sample.parts):
                 n = len(part.x)
                 at_once = max(1, min(share, INDICES // (n * workers)))
                 for start in range(0, n_permutations, at_once):
                     count = min(at_once, n_permutations - start)
+                    if groups is not None and moved is not None:
+                        yield number, groups.orders(moved[start : start + count], number)
+                        continue
                     drawn = orders(n, count, sample.blocks, generator, sample.least_shift)
                     yield number, drawn
 
@@ -266,10 +309,24 @@ def _estimated(pair: Prepared) -> Estimate:
     return pair.estimate()
 
 
-def check_blocks(blocks: int | None, parts: tuple[Part, ...]) -> None:
-    """Raise a ValueError unless every label has at least two rows for each block."""
+def check_blocks(blocks: int | None, parts: tuple[Part, ...], grouped: bool = False) -> None:
+    """Raise a ValueError unless every label has at least two rows for each block.
+
+    Args:
+        blocks: How permutations keep the order of the rows.
+        parts: The samples of each label.
+        grouped: Whether there are groups, which keep the order of their rows by themselves.
+
+    Raises:
+        ValueError: For too many blocks, or for blocks beside groups.
+    """
     if blocks is None:
         return
+    if grouped:
+        raise ValueError(
+            f"`blocks` and `groups` cannot both be given, got blocks={blocks}. Whole groups are "
+            "permuted with the order of their rows kept: leave `blocks` out."
+        )
     check_whole("blocks", blocks)
     fewest = min(len(part.x) for part in parts)
     if 2 * blocks > fewest:

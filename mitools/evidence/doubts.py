@@ -79,8 +79,8 @@ COPIES = "rows are copies of others, and the p value takes them for independent"
 #: What to do about rows that are alike.
 REMEDY = (
     "but permutations assume independent rows. If the rows are in the order of time, keep it with "
-    "`blocks=1`; if they are copies, keep one of each; if they are only sorted, ignore this "
-    "warning."
+    "`blocks=1`; if they belong to subjects or trials, name these with `groups`; if they are "
+    "copies, keep one of each; if they are only sorted, ignore this warning."
 )
 
 
@@ -101,18 +101,21 @@ def likeness(side: Matrix) -> float:
     return largest if largest > max(ALIKE, CERTAIN / np.sqrt(len(side))) else 0.0
 
 
-def row_doubts(parts: Sequence[Part], blocks: int | None) -> tuple[Doubt, ...]:
+def row_doubts(
+    parts: Sequence[Part], blocks: int | None, n_groups: int | None = None
+) -> tuple[Doubt, ...]:
     """Return the doubts about rows that are not independent of each other.
 
     Args:
         parts: The samples of each label.
         blocks: How permutations keep the order of the rows, as in `assess`; None if they do not.
+        n_groups: How many groups permutations keep together; None without groups.
 
     Returns:
         Each doubt, with a caveat for the headline.
     """
     found = [_copies(sum(part.share * copied(part.x, part.y) for part in parts))]
-    if blocks is None:
+    if blocks is None and n_groups is None:
         found.append(_alike(parts))
     return tuple(doubt for doubt in found if doubt is not None)
 

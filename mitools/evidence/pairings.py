@@ -95,8 +95,15 @@ def subset_order(n: int, blocks: int | None, generator: np.random.Generator) -> 
     return _permuted_blocks(np.arange(n), min(max(blocks, BLOCKS), n), generator)
 
 
-def pairs_text(blocks: int | None) -> str:
-    """Return what the pairs of a null are called, by how they keep the order of the rows."""
+def pairs_text(blocks: int | None, n_groups: int | None = None) -> str:
+    """Return what the pairs of a null are called, by how they keep rows together.
+
+    Args:
+        blocks: As in `orders`.
+        n_groups: How many groups of rows are permuted as wholes; None without groups.
+    """
+    if n_groups is not None:
+        return f"permutations of {n_groups} whole groups"
     if blocks is None:
         return "permutations"
     return "circular shifts" if blocks == 1 else f"permutations of {blocks} blocks"

@@ -118,6 +118,7 @@ class Assessment:
         cross_check: A second estimator's answer, with its own null; None if there was none.
         determined: Sentences on columns that the other side determines.
         blocks: How the permutations kept the order of the rows; None if they did not.
+        n_groups: How many groups of rows were permuted as wholes; None without groups.
         verdict: What can be said, as a `Verdict` (a string).
         reasons: Why, in sentences.
         caveats: What makes the rows other than independent of each other, in a few words.
@@ -134,6 +135,7 @@ class Assessment:
     cross_check: CrossCheck | None = None
     determined: tuple[str, ...] = ()
     blocks: int | None = None
+    n_groups: int | None = None
     verdict: Verdict = Verdict.INDEPENDENT
     reasons: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
@@ -254,6 +256,7 @@ class Assessment:
             "fitted_p_value": self.fitted_p_value,
             "n_permutations": self.n_permutations,
             "blocks": self.blocks,
+            "n_groups": self.n_groups,
             "excess_nats": self.excess,
             "headroom": self.headroom,
             "interval_nats": list(self.interval),
@@ -340,7 +343,7 @@ def _rows(assessment: Assessment) -> list[tuple[str, str]]:
         (
             "null",
             f"{assessment.null_mean:.3f} +- {assessment.null_sd:.3f} {unit} over "
-            f"{len(assessment.null)} {pairs_text(assessment.blocks)}, "
+            f"{len(assessment.null)} {pairs_text(assessment.blocks, assessment.n_groups)}, "
             f"p = {assessment.p_value:.2g}, fitted tail {tail_text(assessment.fitted_p_value)}",
         ),
         ("excess", f"{amount(assessment.excess, unit)} above the null"),

@@ -87,7 +87,7 @@ def _why_independent(assessment: Assessment) -> list[str]:
 
 
 def _pairs(assessment: Assessment) -> str:
-    return pairs_text(assessment.blocks)
+    return pairs_text(assessment.blocks, assessment.n_groups)
 
 
 def _amount(assessment: Assessment, value: float) -> str:

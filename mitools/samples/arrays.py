@@ -25,6 +25,13 @@ Matrix = NDArray[np.float64]
 #: Whole numbers up to this are float64 numbers, each its own.
 EXACT = 2**53
 
+#: What to do where labels are fractions.
+_REMEDY = {
+    "given": "For a continuous Z, use a conditional estimator; to condition on bins, round it "
+    "first.",
+    "groups": "Pass the number or the name of each row's subject or trial.",
+}
+
 
 def paired_samples(x: Any, y: Any, **beside: Any) -> tuple[Matrix, Matrix]:
     """Return `x` and `y` as float64 matrices with the same number of rows.
@@ -83,13 +90,16 @@ def as_samples(data: Any, name: str) -> Matrix:
     return matrix
 
 
-def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def as_labels(
+    given: Any, n_samples: int, name: str = "given"
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the distinct labels, sorted, and the code of each sample, with shape (n,).
 
     Args:
         given: Labels of any comparable kind (integers, strings, booleans), with shape (n,) or (n,
             1).
         n_samples: The number of rows they must match.
+        name: Their name, for errors.
 
     Returns:
         ``(labels, codes)``, so that ``labels[codes]`` are the labels given.
@@ -98,40 +108,37 @@ def as_labels(given: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int6
         TypeError: For floating-point values that are not whole numbers.
         ValueError: For a wrong length, more than one column or missing labels.
     """
-    labels = _to_numpy(given, "given")
+    labels = _to_numpy(given, name, labels=True)
     if labels.dtype.kind in "US" and isinstance(given, list | tuple):
         labels = np.asarray(given, dtype=object)  # beside text, a NaN has become "nan"
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != n_samples:
         raise ValueError(
-            f"`given` must hold one label per sample, with shape ({n_samples},), got shape "
+            f"`{name}` must hold one label per sample, with shape ({n_samples},), got shape "
             f"{labels.shape}. Turn one-hot rows into labels with `.argmax(axis=1)`."
         )
     odd = [item for item in labels if isinstance(item, np.void) or not _hashable(item)]
     if odd:
-        raise TypeError(_no_order(odd[0]))
+        raise TypeError(_no_order(odd[0], name))
     if labels.dtype.kind == "O" and all(isinstance(item, Real) for item in labels):
         labels = np.asarray(labels.tolist())  # 1, 1.0 and True are one label
     if labels.dtype.kind in "Mm" and np.isnat(labels).any():
-        raise ValueError("`given` has missing labels (NaT). Drop those samples first.")
+        raise ValueError(f"`{name}` has missing labels (NaT). Drop those samples first.")
     if labels.dtype.kind in "fc":
         if not np.isfinite(labels).all():
-            raise ValueError("`given` has missing or infinite labels. Drop those samples first.")
+            raise ValueError(f"`{name}` has missing or infinite labels. Drop those samples first.")
         if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
-            raise TypeError(
-                "`given` must hold discrete labels, got fractions. For a continuous Z, use a "
-                "conditional estimator; to condition on bins, round it first."
-            )
+            raise TypeError(f"`{name}` must hold discrete labels, got fractions. {_REMEDY[name]}")
     if labels.dtype.kind == "O":
         missing = sum(is_missing(item) for item in labels)
         if missing:
-            raise ValueError(f"`given` has {missing} missing labels. Drop those samples first.")
+            raise ValueError(f"`{name}` has {missing} missing labels. Drop those samples first.")
         labels = np.array([str(item) for item in labels]) if _mixed(labels) else labels
     try:
         distinct, codes = np.unique(labels, return_inverse=True)
     except TypeError as error:
-        raise TypeError(_no_order(labels[0])) from error
+        raise TypeError(_no_order(labels[0], name)) from error
     return distinct, codes.astype(np.int64).reshape(-1)
 
 
@@ -220,9 +227,9 @@ def _hashable(item: Any) -> bool:
     return True
 
 
-def _no_order(item: Any) -> str:
+def _no_order(item: Any, name: str) -> str:
     return (
-        "`given` must hold labels that can be ordered, such as integers or text, got "
+        f"`{name}` must hold labels that can be ordered, such as integers or text, got "
         f"{type(item).__name__}."
     )
 
@@ -231,7 +238,7 @@ def _mixed(labels: NDArray[Any]) -> bool:
     return len({type(item) for item in labels}) > 1
 
 
-def _to_numpy(data: Any, name: str) -> NDArray[Any]:
+def _to_numpy(data: Any, name: str, labels: bool = False) -> NDArray[Any]:
     if hasattr(data, "detach") and hasattr(data, "cpu"):  # a torch tensor, without importing torch
         tensor = data.detach().cpu()
         if str(tensor.dtype) == "torch.bfloat16":
@@ -258,7 +265,7 @@ def _to_numpy(data: Any, name: str) -> NDArray[Any]:
             f"`{name}` must be an array, a list or a data frame, got "
             f"{type(array.item()).__name__}. Turn iterators and mappings into lists first."
         )
-    if array.dtype == object and name != "given":
+    if array.dtype == object and not labels:
         array = _numbers_in_objects(array, name)
     return array
 
