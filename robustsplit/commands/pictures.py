@@ -13,37 +13,59 @@ __all__ = ["plot", "report"]
 
 
 def plot(
-    source: Annotated[Path, typer.Argument(help="A run directory or a rho.csv.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Run directories and rho.csv files, for one figure.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the figure of a rho.csv, or folder for those of a run."),
+        typer.Option(help="File for one figure (.png, .svg, .pdf), or folder for those of a run."),
     ] = None,
-    x: Annotated[str, typer.Option(help="Axis: depth, or from_output as in the paper.")] = "depth",
+    label: Annotated[
+        list[str] | None, typer.Option(help="Name of a run in the legend; one for each, in order.")
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="Width and height in inches: 3.3x2.6 for one column of a paper.")
+    ] = "",
+    style: Annotated[
+        str, typer.Option(help="A style of matplotlib, or a file such as paper.mplstyle.")
+    ] = "",
+    published: Annotated[
+        bool, typer.Option(help="Draw the panel of the published code's estimator.")
+    ] = True,
+    x: Annotated[
+        str, typer.Option(help="Axis: depth, from_output as in the paper, or relative.")
+    ] = "depth",
     unit: Annotated[str, typer.Option(help="bits or nats.")] = "bits",
 ) -> None:
-    """Draw the figures of a run or of a rho.csv again."""
+    """Draw the figures of a run again, or several runs in one figure."""
     from dataclasses import replace
 
     from robustsplit.io import write_bytes
     from robustsplit.report.figures import draw_depth, render
-    from robustsplit.report.files import displays_of_frame, write_figures
+    from robustsplit.report.files import write_figures
     from robustsplit.report.findings import Findings
-    from robustsplit.report.rho_csv import read_rho_csv
+    from robustsplit.report.several import (
+        displays_of_runs,
+        figure_size,
+        format_of,
+        style_context,
+    )
 
-    if source.is_dir():
-        findings = replace(Findings.load(source / "assessment.json"), unit=unit)  # type: ignore[arg-type]
-        folder = out or source / "figures"
-        write_figures(findings, folder, formats=_formats(source), x=x)  # type: ignore[arg-type]
-        typer.echo(f"Figures are in {folder}.")
-        return
-    if not source.is_file():
-        raise FileNotFoundError(f"No run directory and no file {source}.")
-    target = out or source.with_name("rho_vs_depth.png")
-    kind = target.suffix.lstrip(".").lower()
-    if kind not in ("png", "svg", "pdf"):
-        raise ValueError(f"--out takes a .png, .svg or .pdf file, got {target}.")
-    displays = displays_of_frame(read_rho_csv(source))
-    write_bytes(target, render(draw_depth(displays, unit=unit, x=x), kind))  # type: ignore[arg-type]
+    first = sources[0]
+    asked = label or size or not published or len(sources) > 1
+    with style_context(style):
+        if first.is_dir() and not asked and (out is None or not out.suffix):
+            findings = replace(Findings.load(first / "assessment.json"), unit=unit)  # type: ignore[arg-type]
+            folder = out or first / "figures"
+            write_figures(findings, folder, formats=_formats(first), x=x)  # type: ignore[arg-type]
+            typer.echo(f"Figures are in {folder}.")
+            return
+        beside = first / "figures" if first.is_dir() else first.parent
+        target = out or (Path() if len(sources) > 1 else beside) / "rho_vs_depth.png"
+        kind, inches = format_of(target), figure_size(size) if size else None
+        displays = displays_of_runs(sources, label or ())
+        figure = draw_depth(displays, unit=unit, x=x, size=inches, published=published)  # type: ignore[arg-type]
+        write_bytes(target, render(figure, kind, dpi=300 if inches else 150))
     typer.echo(f"Wrote {target}.")
 
 

@@ -17,7 +17,7 @@ from robustsplit.report.findings import Findings
 from robustsplit.results import AccuracyRecord, PairedDifference, PairRecord, RhoResult
 from robustsplit.units import per_nat
 
-__all__ = ["TOY", "can", "cannot", "compared", "question"]
+__all__ = ["TOY", "can", "cannot", "compared", "measured", "question"]
 
 #: The paper that Algorithm 1 and the published values are from.
 PAPER = (
@@ -41,6 +41,22 @@ MEANINGS = {
 }
 
 
+def measured(findings: Findings) -> str:
+    """Return in a sentence or two what was measured, and the paper that asked for it."""
+    if findings.results:
+        count = len(findings.results)
+        cuts = "one cut" if count == 1 else f"{count} cuts"
+        return (
+            f"This is Algorithm 1 of the paper {PAPER}, for {cuts} of one network: how "
+            "robust it is when only its first part was trained to be, and how strongly the layers "
+            "of the retrained rest depend on each other (rho)."
+        )
+    return (
+        "What was measured is rho, the layerwise connectivity of the paper "
+        f"{PAPER}: how strongly consecutive layers of a network depend on each other."
+    )
+
+
 def question(findings: Findings) -> list[str]:
     """Return what the run asked, in plain words."""
     rho = (
@@ -58,7 +74,7 @@ def question(findings: Findings) -> list[str]:
         "changed on purpose to fool it. Here only the first part of such a robust network is kept "
         "and frozen (f_a*). The rest (f_b) gets the weights of a network that was trained without "
         "an attack, and is then trained again until the whole network is nearly as robust as "
-        f"before. This is Algorithm 1 of the paper ({PAPER}). The question is how strongly the "
+        "before. This is Algorithm 1 of the paper. The question is how strongly the "
         "layers of the retrained part depend on each other.",
         rho,
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def _points(size: Any) -> float:
     return float(FontProperties(size=size).get_size_in_points())
 
 
-def _legend(figure: Figure, ax: Any, displays: Sequence[RhoDepthDisplay]) -> None:
+def _legend(figure: Figure, ax: Any, displays: Sequence[RhoDepthDisplay] = ()) -> None:
     """Put the legend below the axes, in as many columns as fit beside each other."""
     import matplotlib as mpl
     from matplotlib.lines import Line2D
@@ -146,35 +147,49 @@ def _legend(figure: Figure, ax: Any, displays: Sequence[RhoDepthDisplay]) -> Non
     )
 
 
-def draw_accuracies(results: Sequence[RhoResult]) -> Figure:
-    """Return a figure of Acc*, Acc_sr and Acc~ for each cut, with Wilson's 95 % intervals."""
+def draw_accuracies(
+    results: Sequence[RhoResult], *, size: tuple[float, float] | None = None
+) -> Figure:
+    """Return a figure of Acc*, Acc_sr and Acc~ for each cut, with Wilson's 95 % intervals.
+
+    Args:
+        results: One result per cut.
+        size: Width and height in inches.
+
+    Returns:
+        A figure that belongs to no window.
+    """
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    ax = figure.add_subplot()
+    size = size or (7.0, 3.6)
     kinds = (
         ("robust network (Acc*)", lambda r: r.acc_star),
         ("semirobust, f_b as it was (Acc_sr)", lambda r: r.acc_sr),
         ("semirobust, f_b retrained (Acc~)", lambda r: r.acc_tilde),
         ("regular network", lambda r: r.attacked.get("regular")),
     )
-    for row, (label, pick) in enumerate(kinds):
-        records = [(index, pick(result)) for index, result in enumerate(results)]
-        known = [(index, record) for index, record in records if record is not None]
-        if not known:
-            continue
-        at = np.array([index for index, _ in known]) + 0.12 * (row - 1.5)
-        percent = np.array([record.percent for _, record in known])
-        ends = np.array([record.interval for _, record in known]).T
-        ax.errorbar(
-            at, percent, yerr=np.abs(ends - percent), ls="", marker=MARKERS[row], capsize=3,
-            color=COLOURS[row], label=label,
-        )  # fmt: skip
-    ax.set_xticks(range(len(results)), [result.cut for result in results])
-    ax.set_xlim(-0.6, len(results) - 0.4)
-    ax.set_ylim(-3, 103)
-    ax.set_ylabel("accuracy under the attack [%]")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
+    with mpl.rc_context(_fitting(size[0])):  # restored on leaving
+        figure = Figure(figsize=size, layout="constrained")
+        ax = figure.add_subplot()
+        for row, (label, pick) in enumerate(kinds):
+            records = [(index, pick(result)) for index, result in enumerate(results)]
+            known = [(index, record) for index, record in records if record is not None]
+            if not known:
+                continue
+            at = np.array([index for index, _ in known]) + 0.12 * (row - 1.5)
+            percent = np.array([record.percent for _, record in known])
+            ends = np.array([record.interval for _, record in known]).T
+            ax.errorbar(
+                at, percent, yerr=np.abs(ends - percent), ls="", marker=MARKERS[row], capsize=3,
+                color=COLOURS[row], label=label,
+            )  # fmt: skip
+        letters = max(8, int(9 * size[0] / len(results)))
+        ax.set_xticks(range(len(results)), [fill(result.cut, letters) for result in results])
+        ax.set_xlim(-0.6, len(results) - 0.4)
+        ax.set_ylim(-3, 103)
+        ax.set_ylabel("accuracy under the attack [%]")
+        _legend(figure, ax)
     return figure
 
 

@@ -17,13 +17,16 @@ from robustsplit.units import Unit
 
 __all__ = ["displays_of", "displays_of_frame", "write_figures", "write_outputs"]
 
+#: Width of a figure on a phone, in inches.
+NARROW = 3.7
 DEPTH_CAPTION = (
     "Rho of each layer pair against depth. Grey band: the null, which is what the same method "
     "gives for permuted pairs, without any dependence. Dotted line: the ceiling, the largest "
     "value possible with so many images; a value near it says little about the strength of a "
     "dependence. Coloured bands: the range over the trials, or the half-sampling interval of a "
-    "whole network. Right: the estimator of the published code, and its null (dashed). Where the "
-    "two lines of one colour coincide, its value is the same without any dependence."
+    "whole network. The second panel shows the estimator of the published code, and its null "
+    "(dashed). Where the two lines of one colour coincide, its value is the same without any "
+    "dependence."
 )
 ACCURACY_CAPTION = (
     "Accuracy under the attack for each cut, with Wilson's 95 % interval of each accuracy. The "
@@ -81,21 +84,25 @@ def write_figures(
     title = f"{findings.data}, attack: {findings.attack}"
     if findings.toy:
         title += " (a toy)"
-    depth = draw_depth(displays, unit=findings.unit, x=x, title=title)
-    drawn = {"rho_vs_depth": (depth, DEPTH_CAPTION, _alt(displays, findings.unit))}
+    unit, narrow = findings.unit, (NARROW, 5.0 + 0.16 * len(displays))
+    depth = draw_depth(displays, unit=unit, x=x, title=title)
+    small = draw_depth(displays, unit=unit, x=x, size=narrow)
+    drawn = {"rho_vs_depth": (depth, small, DEPTH_CAPTION, _alt(displays, unit))}
     if findings.results:
         words = "; ".join(
             f"f_b = {r.cut}: Acc* {r.acc_star.percent:.1f} %, Acc_sr {r.acc_sr.percent:.1f} %, "
             f"Acc~ {r.acc_tilde.percent:.1f} %"
             for r in findings.results
         )
-        drawn["accuracies"] = (draw_accuracies(findings.results), ACCURACY_CAPTION, words)
+        bars = draw_accuracies(findings.results)
+        narrow_bars = draw_accuracies(findings.results, size=(NARROW, 3.6))
+        drawn["accuracies"] = (bars, narrow_bars, ACCURACY_CAPTION, words)
     pictures = []
-    for name, (figure, caption, alt) in drawn.items():
+    for name, (figure, small, caption, alt) in drawn.items():
         files = {kind: render(figure, kind) for kind in dict.fromkeys(["svg", *formats])}
         for kind in formats:
             write_bytes(folder / f"{name}.{kind}", files[kind])
-        pictures.append(Picture(files["svg"], caption, alt))
+        pictures.append(Picture(files["svg"], caption, alt, render(small, "svg")))
     return pictures
 
 

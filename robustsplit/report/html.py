@@ -21,16 +21,55 @@ __all__ = ["Picture", "render_report", "text_table"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the report: SVG, a caption, and a text for readers who cannot see it."""
+    """A figure in the report: SVG, a caption, and a text for readers who cannot see it.
+
+    Attributes:
+        svg: The figure.
+        caption: What stands below it.
+        alt: What it shows, in words.
+        narrow: The figure for a narrow screen; the wide one if empty.
+    """
 
     svg: bytes
     caption: str
     alt: str
+    narrow: bytes = b""
 
     @property
     def source(self) -> str:
         """The picture as a data URL, so that the file stands alone."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode()
+        return _data_url(self.svg)
+
+    @property
+    def narrow_source(self) -> str:
+        """The narrow picture as a data URL."""
+        return _data_url(self.narrow)
+
+
+#: Colours of figures that change in a dark page, and what they are there.
+DARK = {
+    "#ffffff": ("paper", "#16181b"),
+    "#000000": ("ink", "#e6e6e6"),
+    "#cccccc": ("null", "#45484d"),
+}
+
+
+def _data_url(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(_themed(svg)).decode()
+
+
+def _themed(svg: bytes) -> bytes:
+    """Return a figure of matplotlib that follows the reader's choice of a dark page."""
+    text = svg.decode()
+    light = "".join(f"--{name}: {colour};" for colour, (name, _) in DARK.items())
+    dark = "".join(f"--{name}: {colour};" for name, colour in DARK.values())
+    for colour, (name, _) in DARK.items():
+        text = text.replace(f": {colour}", f": var(--{name})")
+    style = (
+        f"<style>svg {{ {light} fill: var(--ink); }} "
+        f"@media (prefers-color-scheme: dark) {{ svg {{ {dark} }} }}</style>"
+    )
+    return text.replace("</defs>", f"{style}</defs>", 1).encode()
 
 
 def render_report(findings: Findings, pictures: list[Picture]) -> str:
@@ -52,6 +91,7 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
     source = (files("robustsplit.report") / "templates" / "report.html.jinja").read_text()
     return environment.from_string(source).render(
         f=findings,
+        measured=conclusions.measured(findings),
         question=conclusions.question(findings),
         can=conclusions.can(findings),
         cannot=conclusions.cannot(findings),
@@ -76,7 +116,8 @@ def cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
-        return f"{value:.2f}" if abs(value) >= 0.095 or value == 0 else f"{value:.3f}"
+        text = f"{value:.2f}" if abs(value) >= 0.095 or value == 0 else f"{value:.3f}"
+        return text.removeprefix("-") if float(text) == 0 else text
     return str(value)
 
 
