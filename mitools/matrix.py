@@ -4,6 +4,16 @@ Columns are put in the order of a hierarchical clustering (average linkage, opti
 with the distance :math:`e^{-I}`: for jointly normal columns that is :math:`\sqrt{1 - r^2}`, 1 at
 independence and 0 where one determines the other.
 
+A value is the estimate of the two columns, as `mutual_information` gives it. What its p value
+comes from depends on the pair. Ranks in random order do not depend on the values that they are the
+ranks of, so all pairs of continuous columns have one null in common: that of estimates of ranks
+(`mitools.estimators.ranks`). The estimate of each pair's ranks is held against one set of
+permutations, `n_permutations` for each pair but 10,000 at most. A continuous column and a label
+share theirs with all pairs of that label. Other pairs are permuted one by one: two labels, columns
+of which more than a quarter of the rows are tied, all pairs of rows that are not
+independent (`blocks`, `groups`), and all pairs for estimators other than `KSG(k=...)` and
+`Labels`.
+
 Many pairs are asked at once, so p values are adjusted for their number m (Benjamini and Hochberg
 1995): with :math:`p_{(1)} \le \dots \le p_{(m)}`, the adjusted one is :math:`\min_{j \ge i} m
 p_{(j)} / j`, the least false discovery rate at which the pair is called dependent. The p value of
@@ -17,18 +27,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mitools import estimators as known
-from mitools.engines.workers.parallel import in_parallel, n_workers
+from mitools.engines.workers.parallel import n_workers
 from mitools.estimators.base import Matrix, MutualInformationEstimator, check_whole
-from mitools.estimators.sample import Sample
+from mitools.estimators.column_pairs import Column, ColumnPairs
 from mitools.evidence.doubts import Doubt, alike_columns, headline, likeness, repeated
 from mitools.evidence.groups import Groups
-from mitools.evidence.null import Null, adjusted
+from mitools.evidence.null import adjusted_p_values, claims
 from mitools.information import as_estimator
 from mitools.samples.arrays import as_samples, is_missing
 from mitools.samples.kinds import is_discrete
@@ -36,6 +45,8 @@ from mitools.samples.kinds import is_discrete
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+Rows = NDArray[np.int64]
 
 __all__ = ["InformationMatrix", "information_matrix"]
 
@@ -56,7 +67,10 @@ class InformationMatrix:
     Attributes:
         names: The columns.
         values: I of each pair, with shape (d, d); NaN on the diagonal.
-        null_means: Mean of each pair's permutation null.
+        rank_values: The estimate of the pair's ranks, which is held against the null that the pair
+            shares with others; NaN where a pair has permutations of its own, and its value is.
+        null_means: Mean of the null of each pair.
+        n_draws: Permutations behind that null.
         p_values: (1 + permutations at least as large) / (1 + permutations).
         fitted_p_values: Tails of the laws fitted to the permutations.
         adjusted_p_values: Both in one, adjusted for the number of pairs: see above.
@@ -73,7 +87,9 @@ class InformationMatrix:
 
     names: tuple[str, ...]
     values: Matrix
+    rank_values: Matrix
     null_means: Matrix
+    n_draws: NDArray[np.int64]
     p_values: Matrix
     fitted_p_values: Matrix
     adjusted_p_values: Matrix
@@ -103,22 +119,24 @@ class InformationMatrix:
         """Return a data frame with a row for each pair, the largest value first."""
         import pandas as pd
 
-        rows = [
-            {
-                "x": self.names[i],
-                "y": self.names[j],
-                "nats": self.values[i, j],
-                "null_mean_nats": self.null_means[i, j],
-                "p_value": self.p_values[i, j],
-                "fitted_p_value": self.fitted_p_values[i, j],
-                "adjusted_p_value": self.adjusted_p_values[i, j],
-                "dependent": bool(self.dependent[i, j]),
-                "rows_alike": bool(self.alike[i, j]),
-                "estimator": str(estimator),
-            }
-            for (i, j), estimator in self.estimators.items()
-        ]
-        return pd.DataFrame(rows).sort_values("nats", ascending=False, ignore_index=True)
+        i, j = np.array(list(self.estimators)).T
+        names = np.array(self.names, dtype=object)
+        texts = {estimator: str(estimator) for estimator in set(self.estimators.values())}
+        columns = {
+            "x": names[i],
+            "y": names[j],
+            "nats": self.values[i, j],
+            "null_mean_nats": self.null_means[i, j],
+            "p_value": self.p_values[i, j],
+            "fitted_p_value": self.fitted_p_values[i, j],
+            "adjusted_p_value": self.adjusted_p_values[i, j],
+            "dependent": self.dependent[i, j],
+            "rows_alike": self.alike[i, j],
+            "estimator": [texts[estimator] for estimator in self.estimators.values()],
+            "rank_nats": self.rank_values[i, j],
+            "n_draws": self.n_draws[i, j],
+        }
+        return pd.DataFrame(columns).sort_values("nats", ascending=False, ignore_index=True)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the heat map in the order of the clustering; dots mark pairs without a claim.
@@ -178,8 +196,9 @@ def information_matrix(
         estimator: One for all pairs. When not given: `KSG` for two continuous columns, `Labels`
             (its nearest-neighbour part) for a label and a continuous one, `PlugIn` with the
             Miller-Madow correction for two labels.
-        n_permutations: Permutations for each pair.
-        seed: Seed of the permutations.
+        n_permutations: Permutations for each pair. Pairs that share a null put theirs together, up
+            to 10,000, and each is held against all of them.
+        seed: Seed of the permutations, and of the order of tied values in ranks.
         n_jobs: Workers for the pairs: a number, or -1 for one per processor. They are threads;
             within ``joblib.parallel_config(backend="loky")``, processes. Their number changes no
             bit. None uses none.
@@ -218,39 +237,25 @@ def information_matrix(
     doubted, alike = _doubts(sides, discrete, names, blocks is not None or kept is not None)
     for doubt in doubted:
         warnings.warn(doubt.sentence, stacklevel=2)
-    d = len(names)
-    pairs = [(i, j) for i in range(d) for j in range(i + 1, d)]
-
-    def estimated(pair: tuple[int, int]) -> _Pair:
-        i, j = pair
-        x, y = (j, i) if discrete[i] and not discrete[j] else (i, j)  # labels are the second side
-        one = estimator or _for_kinds(discrete[x], discrete[y])
-        pair_name = f" for {names[i]!r} and {names[j]!r}"
-        prepared = Sample.of_pair(sides[x], sides[y], blocks, kept).prepare(one, pair_name)
-        null, _ = prepared.null(n_permutations, np.random.default_rng([seed, i, j]))
-        return _Pair(null, one)
-
-    def report(done: int) -> None:
-        if progress is not None:
-            progress(done, len(pairs))
-
-    found = in_parallel(estimated, pairs, n_jobs, report)
-    p, tails = ([getattr(one.null, of) for one in found] for of in ("p_value", "fitted_p_value"))
-    shares = adjusted([one.null for one in found])
-    values = _square(d, pairs, [one.null.observed for one in found])
-    dependent = [
-        one.null.claims and each <= FALSE_SHARE for one, each in zip(found, shares, strict=True)
-    ]
+    table = list(map(Column, names, sides, discrete))
+    pairs = ColumnPairs.of(table, estimator, seed, blocks, kept)
+    found = pairs.answers(n_permutations, seed, n_jobs, progress)
+    d, (i, j) = len(names), pairs.pairs.T
+    shares = adjusted_p_values(found.p_values, found.fitted_p_values, found.n_draws)
+    claimed = claims(found.p_values, found.fitted_p_values, found.n_draws)
+    values = _square(d, i, j, found.values)
     return InformationMatrix(
         names=tuple(names),
         values=values,
-        null_means=_square(d, pairs, [one.null.mean for one in found]),
-        p_values=_square(d, pairs, p),
-        fitted_p_values=_square(d, pairs, tails),
-        adjusted_p_values=_square(d, pairs, shares),
-        dependent=_square(d, pairs, dependent) == 1,
+        rank_values=_square(d, i, j, found.rank_values),
+        null_means=_square(d, i, j, found.null_means),
+        n_draws=np.nan_to_num(_square(d, i, j, found.n_draws)).astype(np.int64),
+        p_values=_square(d, i, j, found.p_values),
+        fitted_p_values=_square(d, i, j, found.fitted_p_values),
+        adjusted_p_values=_square(d, i, j, shares),
+        dependent=_square(d, i, j, (claimed & (shares <= FALSE_SHARE)).astype(float)) == 1,
         order=_clustered(values),
-        estimators={pair: one.estimator for pair, one in zip(pairs, found, strict=True)},
+        estimators=dict(zip(map(tuple, pairs.pairs.tolist()), pairs.estimators, strict=True)),
         blocks=blocks,
         alike=alike,
         caveats=tuple(doubt.caveat for doubt in doubted),
@@ -258,18 +263,10 @@ def information_matrix(
     )
 
 
-class _Pair(NamedTuple):
-    """What is found for one pair of columns."""
-
-    null: Null
-    estimator: MutualInformationEstimator
-
-
-def _square(d: int, pairs: Sequence[tuple[int, int]], numbers: Sequence[float] | Matrix) -> Matrix:
-    """Return the symmetric matrix of what belongs to each pair; NaN on the diagonal."""
+def _square(d: int, i: Rows, j: Rows, numbers: Matrix) -> Matrix:
+    """Return the symmetric matrix of what belongs to each pair (i, j); NaN on the diagonal."""
     square = np.full((d, d), np.nan)
-    rows, columns = np.array(pairs).T
-    square[rows, columns] = square[columns, rows] = numbers
+    square[i, j] = square[j, i] = numbers
     return square
 
 
@@ -322,12 +319,6 @@ def _doubts(
         half = len(measured) // 2
         found.append(repeated(np.hstack(measured[:half]), np.hstack(measured[half:])))
     return [doubt for doubt in found if doubt is not None], alike
-
-
-def _for_kinds(x_discrete: bool, y_discrete: bool) -> MutualInformationEstimator:
-    if x_discrete and y_discrete:
-        return known.PlugIn(correction="miller_madow")
-    return known.Labels(method="ross") if y_discrete else known.KSG()
 
 
 def _clustered(values: Matrix) -> NDArray[np.int64]:

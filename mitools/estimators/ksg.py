@@ -182,6 +182,25 @@ class KSG(MutualInformationEstimator):
         psi = digamma(np.arange(1, len(x) + 2, dtype=np.float64))
         return np.asarray(digamma(self.k) + digamma(len(x)) - psi[n_x] - psi[n_y])
 
+    @staticmethod
+    def alone(side: Matrix, order: NDArray[np.int64]) -> tuple[Matrix, NDArray[np.int64]]:
+        """Return one column made ready, for `of_both` with any other.
+
+        Args:
+            side: A validated column that has no ties, with shape (n, 1).
+            order: Its rows in order of value.
+        """
+        return standardized(side), order
+
+    def of_both(
+        self, x: tuple[Matrix, NDArray[np.int64]], y: tuple[Matrix, NDArray[np.int64]]
+    ) -> float:
+        """Return the estimate of two columns, each from `alone`, as `estimate` does.
+
+        For a table of d columns, that prepares d sides instead of d (d - 1).
+        """
+        return self._found(_Pair(x[0], y[0], (x[1], y[1]), {})).value
+
     def _found(self, prepared: _Pair) -> Found:
         x, y, sorted_by, stats = prepared
         if x.shape[1] == 0 or y.shape[1] == 0:

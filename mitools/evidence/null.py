@@ -23,12 +23,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc, stdtr
 
-__all__ = ["FITTED_LEVEL", "LEVEL", "Null", "adjusted", "fitted_p_value", "p_value", "tail_text"]
+__all__ = [
+    "FITTED_LEVEL",
+    "LEVEL",
+    "Null",
+    "adjusted",
+    "adjusted_p_values",
+    "claims",
+    "fitted_p_value",
+    "fitted_p_values",
+    "p_value",
+    "p_values",
+    "tail_text",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -93,28 +106,49 @@ class Null:
     @property
     def claims(self) -> bool:
         """Whether the permutations and the law fitted to them both leave the value out."""
-        level = max(LEVEL, 1.0 / (len(self.values) + 1))
-        return self.p_value <= level and self.fitted_p_value <= FITTED_LEVEL
+        return bool(claims(self.p_value, self.fitted_p_value, len(self.values)))
+
+
+def claims(p: Any, fitted: Any, n_draws: Any) -> NDArray[np.bool_]:
+    """Return whether the draws and the law fitted to them both leave a value out, elementwise.
+
+    Args:
+        p: p values over the draws.
+        fitted: Tails of the fitted laws.
+        n_draws: How many draws are behind each.
+    """
+    level = np.maximum(LEVEL, 1.0 / (np.asarray(n_draws) + 1))
+    return np.asarray((np.asarray(p) <= level) & (np.asarray(fitted) <= FITTED_LEVEL))
 
 
 def adjusted(nulls: Sequence[Null]) -> Matrix:
-    """Return p values adjusted for the number of questions (Benjamini and Hochberg 1995).
-
-    A count over B permutations cannot fall below 1 / (1 + B). Where no permutation reached the
-    value, the tail of the law fitted to them is adjusted, and elsewhere the larger of the two.
+    """Return the p values of some nulls, adjusted as `adjusted_p_values`.
 
     Args:
         nulls: The null of each question.
     """
+    p, fitted, n_draws = (
+        np.array([of(null) for null in nulls], dtype=np.float64)
+        for of in (lambda null: null.p_value, lambda null: null.fitted_p_value, len)
+    )
+    return adjusted_p_values(p, fitted, n_draws)
+
+
+def adjusted_p_values(p: Matrix, fitted: Matrix, n_draws: Matrix) -> Matrix:
+    """Return p values adjusted for the number of questions (Benjamini and Hochberg 1995).
+
+    A count over B draws cannot fall below 1 / (1 + B). Where no draw reached the value, the tail
+    of the law fitted to them is adjusted, and elsewhere the larger of the two.
+
+    Args:
+        p: p values over the draws, with shape (m,).
+        fitted: Tails of the fitted laws, with shape (m,).
+        n_draws: How many draws are behind each, with shape (m,).
+    """
     from scipy.stats import false_discovery_control  # here: it is slow to import
 
-    single = [
-        null.fitted_p_value
-        if null.p_value <= 1 / (len(null) + 1)  # the least that so many can count
-        else max(null.p_value, null.fitted_p_value)
-        for null in nulls
-    ]
-    return np.asarray(false_discovery_control(single))
+    least = p <= 1 / (n_draws + 1)  # the least that so many can count
+    return np.asarray(false_discovery_control(np.where(least, fitted, np.maximum(p, fitted))))
 
 
 def p_value(null: Matrix, value: float) -> float:
@@ -124,7 +158,18 @@ def p_value(null: Matrix, value: float) -> float:
         null: The permuted estimates, with shape (B,).
         value: The estimate.
     """
-    return float((1 + (null >= value - _rounding(value)).sum()) / (1 + len(null)))
+    return float(p_values(null, np.array([value]))[0])
+
+
+def p_values(null: Matrix, values: Matrix) -> Matrix:
+    """Return `p_value` for many values that share a null, with shape (m,).
+
+    Args:
+        null: The permuted estimates, with shape (B,).
+        values: The estimates, with shape (m,).
+    """
+    below = np.searchsorted(np.sort(null), values - _rounding(values))
+    return np.asarray((1 + len(null) - below) / (1 + len(null)))
 
 
 def fitted_p_value(null: Matrix, value: float) -> float:
@@ -138,18 +183,30 @@ def fitted_p_value(null: Matrix, value: float) -> float:
         The larger of the two tails above; 1 for fewer than three permutations, which show no law.
         Where the permutations are all equal, 0 for a value above them and 1 for any other.
     """
+    return float(fitted_p_values(null, np.array([value]))[0])
+
+
+def fitted_p_values(null: Matrix, values: Matrix) -> Matrix:
+    """Return `fitted_p_value` for many values that share a null, with shape (m,).
+
+    Args:
+        null: The permuted estimates, with shape (B,).
+        values: The estimates, with shape (m,).
+    """
     if len(null) < 3:
-        return 1.0
-    above, sd = value - float(null.mean()), float(null.std(ddof=1))
-    if sd <= _rounding(value):
-        return float(above <= _rounding(value))
+        return np.ones(len(values))
+    above, sd = values - float(null.mean()), float(null.std(ddof=1))
+    rounding = _rounding(values)
+    if sd <= rounding.min(initial=np.inf):
+        return np.asarray(above <= rounding, dtype=np.float64)
     z = above / (sd * np.sqrt(1 + 1 / len(null)))
-    tail = float(stdtr(len(null) - 1, -z))
+    tails = np.asarray(stdtr(len(null) - 1, -z))
     skewness = float(((null - null.mean()) ** 3).mean() / null.std() ** 3)
-    if skewness > LEAST_SKEWNESS and z > 0:
+    if skewness > LEAST_SKEWNESS:
         a = 4 / skewness**2
-        tail = max(tail, float(gammaincc(a, a + z * np.sqrt(a))))
-    return tail
+        high = z > 0
+        tails[high] = np.maximum(tails[high], gammaincc(a, a + z[high] * np.sqrt(a)))
+    return np.where(sd <= rounding, above <= rounding, tails)
 
 
 def tail_text(fitted: float) -> str:
@@ -157,6 +214,6 @@ def tail_text(fitted: float) -> str:
     return f"{fitted:.2g}" if fitted >= SMALLEST else f"below {SMALLEST:g}"
 
 
-def _rounding(value: float) -> float:
+def _rounding(values: Matrix) -> Matrix:
     """Sums over labels are rounded: a permutation that changes nothing must count as a tie."""
-    return 1e-12 * max(1.0, abs(value))
+    return 1e-12 * np.maximum(1.0, np.abs(values))

@@ -192,7 +192,7 @@ def test_matrix_writes_a_heat_map_the_matrix_and_the_pairs(folder):
     assert set(pairs.loc[0, ["x", "y"]]) == {"x", "name2"}
     expected = mutual_information(X, Y, estimator=KSG()).value
     assert square.loc["x", "y"] == square.loc["y", "x"] == pytest.approx(expected, abs=1e-9)
-    assert pairs["p_value"].between(1 / 21, 1).all()
+    assert pairs["p_value"].between(1 / 61, 1).all()  # three pairs share theirs
 
 
 def test_tasks_shows_errors_and_writes_them(folder):

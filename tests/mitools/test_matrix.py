@@ -29,7 +29,8 @@ def test_pairs_are_what_the_estimators_say(found, table):
     expected = mutual_information(table["a"], table["d"]).value
     assert found.values[at["a"], at["d"]] == expected == found.values[at["d"], at["a"]]
     assert np.isnan(np.diag(found.values)).all()
-    assert found.p_values[at["a"], at["d"]] == 1 / 51
+    assert found.p_values[at["a"], at["d"]] == 1 / 301  # six pairs share theirs
+    assert found.p_values[at["sign"], at["large"]] == 1 / 51
     kinds = {
         tuple(sorted((found.names[i], found.names[j]))): e
         for (i, j), e in found.estimators.items()
@@ -93,7 +94,8 @@ def test_p_values_are_adjusted_for_their_number():
     found = information_matrix(table, n_permutations=19)
     upper = np.triu_indices(7, 1)
     counted, fitted = found.p_values[upper], found.fitted_p_values[upper]
-    single = np.where(counted <= 1 / 20, fitted, np.maximum(counted, fitted))
+    assert set(found.n_draws[upper]) == {21 * 19}
+    single = np.where(counted <= 1 / 400, fitted, np.maximum(counted, fitted))
     ranked = sorted(single)
     m = len(ranked)
     expected = [
