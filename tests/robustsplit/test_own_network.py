@@ -235,7 +235,7 @@ def test_a_study_says_when_the_normalisation_is_missing(user, tmp_path):
     assert "mean = []" in text and "std = []" in text
     changed = text.replace("mean = []", "mean = [0.5]").replace("std = []", "std = [0.5]")
     (run / "config.toml").write_text(changed)
-    with pytest.raises(ValueError, match="network changed since this run began"):
+    with pytest.raises(ValueError, match=r"data.mean: \[\] -> \[0.5\]"):
         Experiment.open(run).run()
 
 
