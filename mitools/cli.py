@@ -15,7 +15,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="mitools",
     help="Mutual information that says how far it can be trusted.",
-    add_completion=False,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -206,7 +206,9 @@ class Journal:
         if self.path.exists():
             for text in self.path.read_bytes().splitlines():
                 with suppress(ValueError):
-                    lines.append(json.loads(text))
+                    line = json.loads(text)
+                    if isinstance(line, dict):
+                        lines.append(line)
         self.seen = {self._name(line) for line in lines}
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
 
@@ -216,7 +218,7 @@ class Journal:
         if self.identity and name in self.seen:
             return
         self.seen.add(name)
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.time(), **_strict(line)}) + "\n")
             file.flush()
             os.fsync(file.fileno())

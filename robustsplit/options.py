@@ -17,6 +17,7 @@ __all__ = [
     "Overrides",
     "Shortcuts",
     "Shown",
+    "attack_table",
     "factory_arguments",
     "globs",
     "input_shape",
@@ -54,6 +55,25 @@ def paper_attack_table(name: str, eps: str) -> dict[str, Any]:
         A table for `robustsplit.attacks.attack_from_config`.
     """
     return {"name": name, "paper": True} | ({} if name == "cw" else {"eps": eps})
+
+
+def attack_table(name: str, eps: str | None) -> dict[str, Any]:
+    """Return the configuration table of what the command line calls an attack.
+
+    Args:
+        name: "clean", or an attack.
+        eps: Its radius; None: 8/255, where the attack has one.
+
+    Returns:
+        A table for `robustsplit.attacks.attack_from_config`.
+
+    Raises:
+        ValueError: For a radius where there is none.
+    """
+    if eps is not None and name in ("clean", "cw"):
+        why = "there is no attack on `clean` inputs" if name == "clean" else "`cw` has no radius"
+        raise ValueError(f"--eps {eps} would have no effect: {why}. Leave it out.")
+    return {"name": name} if name == "clean" else paper_attack_table(name, eps or "8/255")
 
 
 def globs(patterns: list[str] | None) -> list[str] | None:

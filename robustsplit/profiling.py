@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
-from tqdm import tqdm
 
 from robustsplit.analysis import connectivity
 from robustsplit.attacks import attack_from_config
@@ -21,7 +19,8 @@ from robustsplit.normalization import normalised_by
 from robustsplit.report.findings import Findings
 from robustsplit.results import AccuracyRecord
 from robustsplit.study.config import Config
-from robustsplit.study.rundir import environment
+from robustsplit.study.environment import environment
+from robustsplit.study.progress import Progress
 from robustsplit.training import accuracy, preprocessing_doubt
 
 __all__ = ["profile_model"]
@@ -85,12 +84,12 @@ def profile_model(
         said.insert(0, doubt)
     if not isinstance(threat, Clean):
         scored["attacked"] = accuracy(model, data, attack=threat, seed=seed)
-    hidden = not (sys.stderr.isatty() if shown is None else shown)
-    with tqdm(desc="layer pairs", unit=" pairs", disable=hidden, file=sys.stderr) as bar:
+    with Progress({"layer pairs": 1.0}, shown) as bar:
+        bar.stage("layer pairs")
 
         def tell(event: Mapping[str, Any]) -> None:
-            bar.total = event["total"]
-            bar.update(event["done"] - bar.n)
+            bar.step("layer pairs", 0.0, f"{event['done']} of {event['total']}")
+            bar.reach("layer pairs", event["done"] / event["total"])
 
         profile = connectivity(
             model,

@@ -144,7 +144,7 @@ def test_imports_point_downwards(path):
     for module in imported(path):
         if here.startswith("mitools"):
             assert not module.startswith("robustsplit"), "mitools knows nothing of robustsplit"
-        if here.startswith("mitools._kernels"):
+        if here.startswith("mitools._kernels") and path.stem != "cache":
             assert module.split(".")[0] in {
                 "numpy",
                 "numba",

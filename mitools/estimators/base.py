@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from mitools.evidence.estimate import PER_SYMBOL, Estimate, Found, amount, in_unit
 from mitools.samples.arrays import Matrix, paired_samples
-from mitools.samples.messages import check_whole
+from mitools.samples.messages import check_settings, check_whole
 
 __all__ = [
     "PER_SYMBOL",
@@ -68,6 +69,24 @@ class MutualInformationEstimator(ABC):
     implements `_prepare`, `_found` and `_permuted` in their place. A class with the one method
     ``_estimate(x, y)``, which returns a value and a dictionary of statistics, works as well.
     """
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Have flags and seeds of every estimator checked before its own settings are."""
+        super().__init_subclass__(**more)
+        own = vars(cls).get("__post_init__")
+        if own is not None:
+
+            @functools.wraps(own)
+            def checked(self: Any) -> None:
+                check_settings(self)
+                own(self)
+
+            cls.__post_init__ = checked  # type: ignore[method-assign]
+
+    def __post_init__(self) -> None:
+        """Check the settings; a subclass's own check comes after."""
+        if is_dataclass(self):
+            check_settings(self)
 
     @property
     def unit(self) -> str:

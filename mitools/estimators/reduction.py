@@ -26,6 +26,7 @@ from mitools.estimators.base import (
     as_call,
 )
 from mitools.samples.arrays import as_samples, paired_samples
+from mitools.samples.messages import check_settings
 from mitools.samples.scaling import SAFE_HIGH, SAFE_LOW, alike, varying_columns
 
 __all__ = ["PCA", "Pooling", "RandomProjection", "Reduced", "Reduction"]
@@ -172,6 +173,7 @@ class RandomProjection(Reduction):
 
     def __post_init__(self) -> None:
         _check_count(self.n_components)
+        check_settings(self)
 
     def _reduce(self, x: Matrix) -> Matrix:
         varies = varying_columns(x)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import functools
 import importlib
+import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from difflib import get_close_matches
 from numbers import Integral
 from types import ModuleType
 from typing import Any, TypeVar
 
-__all__ = ["MissingExtraError", "check_whole", "gone", "removed", "require", "unknown"]
+from mitools.samples.installed import install_line
+
+__all__ = [
+    "MissingExtraError",
+    "check_flag",
+    "check_settings",
+    "check_whole",
+    "gone",
+    "removed",
+    "require",
+    "unknown",
+    "visible",
+]
 
 Class = TypeVar("Class", bound=type)
 
@@ -62,6 +76,61 @@ def check_whole(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"`{name}` must be at least {least}, got {value}.")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Check that a setting is True or False; "no" and 0 are taken for neither.
+
+    Args:
+        name: The name of the setting.
+        value: Its value.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+
+
+def check_settings(settings: Any) -> None:
+    """Check what every dataclass of settings has alike: flags are Booleans, seeds whole numbers.
+
+    NumPy's whole numbers become Python's, which no arithmetic on seeds overflows.
+
+    Args:
+        settings: An instance; its fields are read by their annotated types.
+
+    Raises:
+        TypeError: For a flag that is neither True nor False.
+        ValueError: For a seed that is no whole number of at least 0.
+    """
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        if item.type in (bool, "bool"):
+            check_flag(item.name, value)
+        elif item.name == "seed" and item.type in (int, "int"):
+            check_whole("seed", value, 0)
+            object.__setattr__(settings, "seed", int(value))
+
+
+def visible(text: str) -> str:
+    r"""Return text in which nothing acts: no character steers a terminal or turns the line round.
+
+    Args:
+        text: Any text, such as the name of a layer.
+
+    Returns:
+        The text with its control characters, marks of direction, line separators and lone
+        surrogates written as escapes, such as ``\x1b``; line ends and tabs stay.
+    """
+    return "".join(map(_seen, text)) if not (text.isascii() and text.isprintable()) else text
+
+
+def _seen(character: str) -> str:
+    acts = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    if not acts or character in "\n\t\u200c\u200d":  # joiners are part of words and pictures
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
 def _plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2:] not in ("ay", "ey", "oy"):
         return noun[:-1] + "ies"
@@ -93,7 +162,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
             raise  # installed, but broken in a way of its own: that message is the useful one
         raise MissingExtraError(
             f"{purpose} needs the package {package!r}, which is not installed. "
-            f'Add it with: pip install "robustsplit[{extra}]"'
+            f"Add it with: {install_line(extra)}"
         ) from error
 
 

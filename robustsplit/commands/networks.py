@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mitools.samples.messages import visible
 from robustsplit.commands.printed import accuracies, print_json
 from robustsplit.errors import told_if_full
 from robustsplit.options import (
@@ -17,10 +18,10 @@ from robustsplit.options import (
     Model,
     Shortcuts,
     Shown,
+    attack_table,
     factory_arguments,
     globs,
     input_shape,
-    paper_attack_table,
     read_data,
 )
 
@@ -50,6 +51,8 @@ def layers(
     from robustsplit.network import list_layers
 
     network = build_model(model, factory_arguments(arguments))
+    if data is not None and shape:
+        raise ValueError("Give --shape or --data: the shape of the inputs is read from the data.")
     if data is not None:
         example = read_data(data, 0, False).inputs[:2]
     elif shape:
@@ -60,9 +63,10 @@ def layers(
     if as_json:
         print_json(json.loads(table.to_json(orient="records")))
         return
-    typer.echo(table.to_string(index=False))
+    typer.echo(visible(table.to_string(index=False)))
     if left_out := table.attrs["left_out"]:
-        typer.echo(f"Left out, on residual shortcuts (--shortcuts include): {', '.join(left_out)}")
+        names = visible(", ".join(left_out))
+        typer.echo(f"Left out, on residual shortcuts (--shortcuts include): {names}")
 
 
 def rho(
@@ -90,7 +94,9 @@ def rho(
     attack: Annotated[
         str, typer.Option(help="clean, fgsm, ifgsm, pgd, cw or autoattack.")
     ] = "clean",
-    eps: Annotated[str, typer.Option(help="Radius of the attack, such as 8/255.")] = "8/255",
+    eps: Annotated[
+        str | None, typer.Option(help="Radius of the attack, such as 4/255; 8/255 by default.")
+    ] = None,
     pattern: Annotated[
         list[str] | None,
         typer.Option("--layers", help="Layer names or globs, such as 'conv*'. Default: all."),
@@ -105,7 +111,7 @@ def rho(
         str, typer.Option(help="none, or gap to average each feature map.")
     ] = "none",
     shortcuts: Shortcuts = "exclude",
-    n_permutations: Annotated[int, typer.Option(min=1, help="Permutations for the null.")] = 50,
+    permutations: Annotated[int, typer.Option(min=1, help="Permutations of the null.")] = 50,
     max_per_class: Annotated[
         int, typer.Option(min=0, help="Use at most so many images per class. 0: all.")
     ] = 0,
@@ -140,7 +146,7 @@ def rho(
         point=point,
         reduce=reduce,
         shortcuts=shortcuts,
-        n_permutations=n_permutations,
+        n_permutations=permutations,
         max_per_class=max_per_class,
         small_classes=small_classes,
     )
@@ -156,7 +162,7 @@ def rho(
         mean=mean,
         std=std,
         arguments=factory_arguments(arguments),
-        attack={"name": attack} if attack == "clean" else paper_attack_table(attack, eps),
+        attack=attack_table(attack, eps),
         layers=globs(pattern),
         measurement=measurement,
         seed=seed,

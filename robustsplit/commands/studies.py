@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustsplit.commands.printed import accuracies
-from robustsplit.errors import told_if_full
+from robustsplit.errors import told_if_full, told_if_stopped
 from robustsplit.options import Folder, Overrides, Shown
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
     advice = (
         f"Every finished step is kept. Free some space, then run `robustsplit resume {folder}`."
     )
-    with told_if_full(advice):
+    stopped = (
+        "Stopped. Every finished step is kept; go on with the same command, or with "
+        f"`robustsplit resume {folder}`."
+    )
+    with told_if_full(advice), told_if_stopped(stopped):
         findings = experiment.run(progress=progress)
     typer.echo(text_table(summary_table(findings)))
     typer.echo(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mitools import Verdict
+from mitools.samples.messages import visible
 from robustsplit.drawing import RhoDepthComparison, RhoDepthDisplay
 from robustsplit.drawing.depth_axis import Direction
 from robustsplit.drawing.styles import COLOURS, MARKERS, paper, shade
@@ -205,7 +206,11 @@ def render(figure: Figure, kind: str, dpi: int = 150) -> bytes:
         The content of the file.
     """
     import matplotlib as mpl
+    import matplotlib.text
 
+    for text in figure.findobj(mpl.text.Text):  # a file of XML takes no control characters
+        if visible(text.get_text()) != text.get_text():
+            text.set_text(visible(text.get_text()))
     buffer = BytesIO()
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     # Restored on leaving. Type 42 fonts: publishers refuse the Type 3 that is the default.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mitools.samples.messages import visible
 from robustsplit.results import AccuracyRecord, PairRecord, Profile, RhoResult
 from robustsplit.units import Unit
 
@@ -51,6 +52,11 @@ class Findings:
     warnings: tuple[str, ...] = ()
     command: str = ""
 
+    def __post_init__(self) -> None:
+        """Write control characters of names as escapes: no table, page or picture may act."""
+        for item in fields(self):
+            object.__setattr__(self, item.name, _visible(getattr(self, item.name)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return asdict(self)
@@ -90,7 +96,7 @@ class Findings:
                 f"run with `robustsplit resume {path.parent}`."
             )
         try:
-            return cls.from_dict(json.loads(path.read_text()))
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(
                 f"{path} was not written by this version ({type(error).__name__}: {error}). "
@@ -109,3 +115,18 @@ class Findings:
         """Whether "adaptive" or "static"; a profile alone attacks the very network it measures."""
         kinds = {str(result.settings.get("protocol", "adaptive")) for result in self.results}
         return kinds.pop() if len(kinds) == 1 else "adaptive"
+
+
+def _visible(value: Any) -> Any:
+    """Return nested values with every text in them made visible."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {_visible(key): _visible(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_visible(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        now = {item.name: getattr(value, item.name) for item in fields(value) if item.init}
+        seen = {name: _visible(item) for name, item in now.items()}
+        return replace(value, **seen) if seen != now else value
+    return value

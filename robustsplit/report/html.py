@@ -88,7 +88,9 @@ def render_report(findings: Findings, pictures: list[Picture]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = cell
-    source = (files("robustsplit.report") / "templates" / "report.html.jinja").read_text()
+    source = (files("robustsplit.report") / "templates" / "report.html.jinja").read_text(
+        encoding="utf-8"
+    )
     return environment.from_string(source).render(
         f=findings,
         measured=conclusions.measured(findings),

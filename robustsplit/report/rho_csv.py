@@ -7,6 +7,7 @@ written with ten significant digits, so the same results are the same bytes on e
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from mitools.samples.messages import visible
 from robustsplit.io import write_text
 from robustsplit.results import Profile, RhoResult
 
@@ -66,6 +68,8 @@ LEADING = (
     "connected",
 )
 DIGITS = 10
+#: Beginnings that a spreadsheet takes for a formula; a mark in front keeps them words.
+FORMULA = re.compile(r"'*[=+@\t]|'*-(?![\d.])")
 
 
 def rho_frame(results: Iterable[RhoResult]) -> pd.DataFrame:
@@ -121,6 +125,8 @@ def read_rho_csv(path: Path) -> pd.DataFrame:
             f"{path} is not a rho.csv: it lacks the columns {', '.join(missing)}. "
             "Pass a file that `robustsplit run` or `robustsplit rho` wrote."
         )
+    for name in ("parent", "child", "label"):
+        frame[name] = frame[name].str.replace(r"^'(?='*[=+@\t-])", "", regex=True)
     return frame
 
 
@@ -140,4 +146,5 @@ def _text(value: Any) -> str:
         return (
             str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.{DIGITS}g}"
         )
-    return str(value)
+    text = visible(str(value))
+    return f"'{text}" if FORMULA.match(text) else text

@@ -137,9 +137,14 @@ def parse(
             name a folder.
     """
     merged = json.loads(json.dumps(table, default=str))
-    for override in overrides:
-        _override(merged, override)
-    config: Config = build(Config, merged, source, "")
+    given = {_override(merged, override): override for override in overrides}
+
+    def said(key: str) -> str:
+        """Return where a key, or what stands above or below it, was set."""
+        near = [at for at in given if f"{key}.".startswith(f"{at}.") or at.startswith(f"{key}.")]
+        return f"--set {given[near[-1]]}" if key and near else source
+
+    config: Config = build(Config, merged, said)
     if not NAME.fullmatch(config.name):
         raise ConfigError(
             f"{source}: `name` names the run directory, so it must not be empty, begin with a dot "
@@ -161,7 +166,8 @@ def differences(old: Config, new: Config) -> list[str]:
     return list(_compare(old.to_dict(), new.to_dict(), ""))
 
 
-def _override(table: dict[str, Any], text: str) -> None:
+def _override(table: dict[str, Any], text: str) -> str:
+    """Put one setting into a table, and return its key."""
     key, equals, value = text.partition("=")
     names = key.strip().split(".")
     if not equals or not all(names):
@@ -177,6 +183,7 @@ def _override(table: dict[str, Any], text: str) -> None:
                 f"--set {text}: {name!r} is a single value and has no keys below it."
             )
     table[names[-1]] = parsed
+    return ".".join(names)
 
 
 def _compare(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterable[str]:

@@ -8,13 +8,16 @@ dataclass has no field for.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from math import isfinite
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mitools.samples.messages import unknown
+
+#: What a table is called; or a function of a key, where keys come from several places.
+Source = str | Callable[[str], str]
 
 __all__ = ["ConfigError", "build", "number", "plain"]
 
@@ -23,13 +26,14 @@ class ConfigError(ValueError):
     """A setting that cannot be used; the message names file and key and what to write instead."""
 
 
-def build(kind: type[Any], table: Mapping[str, Any], source: str, where: str = "") -> Any:
+def build(kind: type[Any], table: Mapping[str, Any], source: Source, where: str = "") -> Any:
     """Make a dataclass from a table, every key checked.
 
     Args:
         kind: The dataclass.
         table: Values by name of its fields; a field that is a dataclass takes a table of its own.
-        source: What error messages call the table, such as the name of its file.
+        source: What error messages call the table, such as the name of its file; or a function
+            that says it for each key.
         where: The key under which the table stands, such as "robust.attack"; empty at the top.
 
     Returns:
@@ -39,7 +43,9 @@ def build(kind: type[Any], table: Mapping[str, Any], source: str, where: str = "
         ConfigError: For an unknown key, a wrong type, or a value out of range.
     """
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{source}: {where or 'the file'} must be a table, got {table!r}.")
+        raise ConfigError(
+            f"{_said(source, where)}: {where or 'the file'} must be a table, got {table!r}."
+        )
     known = {item.name: item for item in fields(kind)}
     hints = get_type_hints(kind)
     if rest := _rest(kind):
@@ -52,13 +58,20 @@ def build(kind: type[Any], table: Mapping[str, Any], source: str, where: str = "
         name = f"{where}.{key}" if where else key
         if key not in known:
             raise ConfigError(
-                f"{source}: " + unknown("configuration key", name, _siblings(kind, where))
+                f"{_said(source, name)}: "
+                + unknown("configuration key", name, _siblings(kind, where))
             )
         if is_dataclass(hints[key]):
             values[key] = build(hints[key], value, source, name)
         else:
-            values[key] = _checked(value, hints[key], known[key].metadata, f"{source}: `{name}`")
+            values[key] = _checked(
+                value, hints[key], known[key].metadata, f"{_said(source, name)}: `{name}`"
+            )
     return kind(**values)
+
+
+def _said(source: Source, key: str) -> str:
+    return source if isinstance(source, str) else source(key)
 
 
 def _rest(kind: type[Any]) -> str | None:

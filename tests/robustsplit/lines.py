@@ -36,5 +36,5 @@ def process(*arguments, **options):
 def rho(capsys, user, *more, weights="w.safetensors", factory="tiny"):
     return call(
         capsys, "rho", f"{user}/nets.py:{factory}", "--weights", user / weights, "--data",
-        user / "test.npz", "--n-permutations", 5, *more,
+        user / "test.npz", "--permutations", 5, *more,
     )  # fmt: skip

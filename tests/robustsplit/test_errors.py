@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from mitools.samples.installed import install_line
 from robustsplit.errors import explain, told_if_full
 
 
@@ -21,8 +22,7 @@ from robustsplit.errors import explain, told_if_full
         (ZeroDivisionError(), "Error: ZeroDivisionError:  (with --debug: the traceback)\n"),
         (
             ModuleNotFoundError("No module named 'torch'", name="torch"),
-            "Error: No module named 'torch'. "
-            'Install it with: pip install "robustsplit[torch]"\n',
+            f"Error: No module named 'torch'. Install it with: {install_line('torch')}\n",
         ),
     ],
 )

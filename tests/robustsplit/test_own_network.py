@@ -57,7 +57,7 @@ def user(tmp_path_factory):
 
 
 def rho(capsys, user, *more, weights="w.ckpt", data="test.npz"):
-    words = ["rho", f"{user}/nets.py:tiny", "--data", user / data, "--n-permutations", 2, *more]
+    words = ["rho", f"{user}/nets.py:tiny", "--data", user / data, "--permutations", 2, *more]
     words += ["--weights", user / weights] if weights else []
     with pytest.raises(SystemExit) as stop:
         main([str(word) for word in words])
@@ -169,7 +169,7 @@ def ready():
     with (user / "nets.py").open("a") as file:
         file.write(more.format(user=user))
     words = ["rho", f"{user}/nets.py:ready", "--data", str(user / "test.npz"),
-             "--n-permutations", "2", "--mean", MEAN, "--std", STD]  # fmt: skip
+             "--permutations", "2", "--mean", MEAN, "--std", STD]  # fmt: skip
     with pytest.raises(SystemExit):
         main(words)
     said = capsys.readouterr().err

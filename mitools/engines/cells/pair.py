@@ -110,6 +110,20 @@ class HashedPair:
         """Return how many finest cells each side has, with shape (2,)."""
         return np.array([side.n_cells(steps) for side in self.sides])
 
+    def takes(self, codes: NDArray[Any], steps: int) -> bool:
+        """Return whether joint codes are those of cells that there are.
+
+        Args:
+            codes: The codes, with shape (n,), at least one.
+            steps: How deep a side's cells are nested.
+        """
+        if self.interleaved:
+            return int(codes.max()) < 1 << 2 * steps
+        first, second = (int(size) for size in self.sizes(steps))
+        low = self.low_bits(steps)
+        ends = codes & codes.dtype.type((1 << low) - 1)
+        return int(codes.max()) < first << low and int(ends.max()) < second
+
     def low_bits(self, steps: int) -> int:
         """How many bits the second side takes in a code that is not interleaved."""
         return max((self.y.n_cells(0) - 1).bit_length(), 1) if self.discrete else steps

@@ -183,9 +183,22 @@ class CountState:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> CountState:
-        """Return the state that `to_arrays` was called on."""
+        """Return the state that `to_arrays` was called on.
+
+        Args:
+            arrays: The arrays by name.
+
+        Returns:
+            The state.
+
+        Raises:
+            KeyError: For an array that is missing.
+            ValueError: For counts that no data can give.
+        """
         estimator = cls.settings_reader(_still_settings(json.loads(str(arrays["settings"]))))
         n_pairs, n_grids = (int(number) for number in arrays["shape"])
+        if n_pairs < 1 or n_grids < 1:
+            raise ValueError(f"it holds {n_pairs} pairs of sides with {n_grids} grids")
         hashed, tables = [], []
         for b in range(n_pairs):
             grids = tuple(_read_grid(arrays, f"grid/{b}/{g}") for g in range(n_grids))
@@ -196,7 +209,33 @@ class CountState:
                     (arrays[f"codes/{b}/{g}"], arrays[f"counts/{b}/{g}"]) for g in range(n_grids)
                 )
             )
-        return cls(estimator, tuple(hashed), tuple(tables), int(arrays["n_samples"]))
+        state = cls(estimator, tuple(hashed), tuple(tables), int(arrays["n_samples"]))
+        state._refuse_impossible()
+        return state
+
+    def _refuse_impossible(self) -> None:
+        """Raise for tables that no data can give, before a kernel reads them unchecked."""
+        if self.n_samples < 0:
+            raise ValueError(f"`n_samples` is {self.n_samples}")
+        for b, tables in enumerate(self.tables):
+            for g, (codes, counts) in enumerate(tables):
+                at = f"{b}/{g}"
+                if codes.ndim != 1 or codes.dtype not in (np.uint32, np.uint64):
+                    raise ValueError(f"`codes/{at}` must be a list of unsigned whole numbers")
+                if counts.shape != codes.shape or counts.dtype != np.int64:
+                    raise ValueError(
+                        f"`counts/{at}` must hold a whole number for each of {len(codes)} codes, "
+                        f"got {counts.dtype} of shape {counts.shape}"
+                    )
+                if not (codes[1:] > codes[:-1]).all():
+                    raise ValueError(f"`codes/{at}` must increase: a cell stands there once")
+                if len(codes) and not self.blocks[b].takes(codes, self.blocks[b].grids[g].steps):
+                    raise ValueError(f"`codes/{at}` has codes of cells that the hash has not")
+                if (counts < 1).any() or int(counts.sum()) != self.n_samples:
+                    raise ValueError(
+                        f"`counts/{at}` must be positive and add up to the {self.n_samples} "
+                        f"samples, got a sum of {int(counts.sum())}"
+                    )
 
     def count(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
@@ -260,6 +299,13 @@ def _merge(a: Table, b: Table) -> Table:
     return codes[starts], np.add.reduceat(counts[order], starts)
 
 
+#: What damaged or foreign files raise while they are read.
+UNREADABLE = (
+    *(AttributeError, BadZipFile, EOFError, IndexError, OSError, OverflowError),
+    *(RecursionError, TypeError, ValueError),
+)
+
+
 @contextmanager
 def reading(path: str | Path | io.BytesIO, kind: str) -> Iterator[dict[str, NDArray[Any]]]:
     """Read the arrays of a file; errors in them name the file.
@@ -284,7 +330,7 @@ def reading(path: str | Path | io.BytesIO, kind: str) -> Iterator[dict[str, NDAr
     except KeyError as error:
         problem = f"it holds no {error.args[0]!r}"
         raise ValueError(f"{where} is no file of `{kind}.to_npz`: {problem}.") from error
-    except (ValueError, TypeError, AttributeError, EOFError, OSError, BadZipFile) as error:
+    except UNREADABLE as error:
         problem = str(error).rstrip(".") or "it is cut off"
         raise ValueError(
             f"{where} is no file of `{kind}.to_npz`, or a damaged one: {problem}."

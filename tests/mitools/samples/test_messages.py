@@ -1,16 +1,21 @@
 """The error messages both packages need: what they say, and that they do not hide others."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from mitools.samples.messages import (
     LISTED,
     MissingExtraError,
+    check_flag,
+    check_settings,
     check_whole,
     gone,
     removed,
     require,
     unknown,
+    visible,
 )
 
 
@@ -66,7 +71,7 @@ def test_other_numbers_are_refused(bad, least, message):
 
 def test_a_missing_package_says_how_to_add_it():
     assert require("json", extra="any", purpose="This").__name__ == "json"
-    message = r"Reading needs the package 'nowhere_at_all'.*pip install \"robustsplit\[tables\]\""
+    message = r"Reading needs the package 'nowhere_at_all'.*pip install"
     with pytest.raises(MissingExtraError, match=message) as caught:
         require("nowhere_at_all.inside", extra="tables", purpose="Reading")
     assert isinstance(caught.value, ImportError)
@@ -94,3 +99,32 @@ def test_settings_that_are_gone_name_what_replaces_them():
     assert gone(Settings, "old") == "Settings has no setting 'old' any more. Use `new`."
     assert gone(Settings, "new") is None
     assert gone(int, "old") is None
+
+
+def test_flags_are_true_or_false():
+    for value in (True, False, np.True_):
+        check_flag("sweep", value)
+    for value in ("no", 0, 1, None, []):
+        with pytest.raises(TypeError, match="`sweep` must be True or False"):
+            check_flag("sweep", value)
+
+
+def test_nothing_in_a_visible_text_acts():
+    assert visible("conv1 -> größe 漢\n\t") == "conv1 -> größe 漢\n\t"
+    assert visible("a\x1b]0;b\x07\u202e\u2028\ud800") == "a\\x1b]0;b\\x07\\u202e\\u2028\\ud800"
+
+
+def test_settings_are_checked_by_their_types():
+    @dataclass(frozen=True)
+    class Settings:
+        seed: int = 0
+        sweep: bool = True
+
+    made = Settings(np.int8(3))
+    check_settings(made)
+    assert type(made.seed) is int
+    for wrong in (Settings(None), Settings("2"), Settings(True), Settings(-1), Settings(1.5)):
+        with pytest.raises(ValueError, match="`seed` must be"):
+            check_settings(wrong)
+    with pytest.raises(TypeError, match="`sweep` must be True or False"):
+        check_settings(Settings(sweep="no"))

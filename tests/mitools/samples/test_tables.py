@@ -1,11 +1,13 @@
 """Columns of files: the same numbers from every kind, and errors that name what is near."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mitools.samples.installed import install_line
 from mitools.samples.tables import read_table
 
 FRAME = pd.DataFrame(
@@ -224,7 +226,7 @@ def test_parquet_without_pyarrow_says_how_to_add_it(tmp_path, monkeypatch):
 
     (tmp_path / "a.parquet").write_text("x")
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "robustsplit\[parquet\]"'):
+    with pytest.raises(MissingExtraError, match=re.escape(install_line("parquet"))):
         read_table(tmp_path / "a.parquet")
 
 

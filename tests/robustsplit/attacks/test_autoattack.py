@@ -1,5 +1,6 @@
 """AutoAttack: the package's own result bit for bit, and a plan for every number of classes."""
 
+import re
 import sys
 import types
 import warnings
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from mitools.samples.installed import install_line
 from mitools.samples.messages import MissingExtraError
 from robustsplit.attacks import PGD, AutoAttack, attack_from_config, perturbation_norms
 from tests.robustsplit.attack_models import (
@@ -220,7 +222,7 @@ def test_upstream_package_is_the_fallback(monkeypatch):
     package = types.ModuleType("autoattack")
     package.AutoAttack = Upstream
     monkeypatch.setitem(sys.modules, "pyautoattack", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "robustsplit\[autoattack\]"'):
+    with pytest.raises(MissingExtraError, match=re.escape(install_line("autoattack"))):
         attack.perturb(net, x, y)
     monkeypatch.setitem(sys.modules, "autoattack", package)
     assert torch.equal(attack.perturb(net, x, y), expected)

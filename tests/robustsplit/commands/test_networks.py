@@ -12,7 +12,7 @@ from tests.robustsplit.tiny import images
 def test_rho_of_an_own_model_in_a_real_process(user, tmp_path):
     done = process(
         "rho", f"{user}/nets.py:tiny", "--weights", user / "w.pt", "--data", user / "test.npz",
-        "--attack", "pgd", "--eps", "8/255", "--n-permutations", 5, "--out", tmp_path / "mine",
+        "--attack", "pgd", "--eps", "8/255", "--permutations", 5, "--out", tmp_path / "mine",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_pickles_that_run_code_are_refused(capsys, user):
 
 def test_untrained_networks_are_called_so(capsys, user):
     code, _, err = call(
-        capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--n-permutations", 3,
+        capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--permutations", 3,
         "--layers", "1,3",
     )  # fmt: skip
     assert code == 0
@@ -70,7 +70,7 @@ def test_layers_in_execution_order(capsys, user):
 def test_another_commands_findings_are_not_written_over(capsys, user, tmp_path):
     out = tmp_path / "found"
     command = ["rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--out", out,
-               "--n-permutations", "2", "--weights"]  # fmt: skip
+               "--permutations", "2", "--weights"]  # fmt: skip
     first = process(*command, user / "w.safetensors")
     assert first.returncode == 0, first.stderr
     made = (out / "rho.csv").read_bytes()
@@ -90,7 +90,7 @@ def test_a_full_disk_comes_after_the_table(capsys, user, tmp_path, monkeypatch):
     monkeypatch.setattr("robustsplit.report.files.write_csv", full)
     code, out, err = call(
         capsys, "rho", f"{user}/nets.py:tiny", "--data", user / "test.npz", "--weights",
-        user / "w.safetensors", "--n-permutations", "2", "--out", tmp_path / "o",
+        user / "w.safetensors", "--permutations", "2", "--out", tmp_path / "o",
     )  # fmt: skip
     assert code == 2
     assert "verdict" in out
@@ -103,7 +103,7 @@ def test_small_classes_can_be_dropped_from_the_command_line(capsys, user, tmp_pa
     lone = np.flatnonzero(y == 0)[1:]
     np.savez(tmp_path / "few.npz", x=np.delete(x, lone, axis=0), y=np.delete(y, lone))
     command = ["rho", f"{user}/nets.py:tiny", "--data", tmp_path / "few.npz",
-               "--n-permutations", "2", "--weights", user / "w.safetensors"]  # fmt: skip
+               "--permutations", "2", "--weights", user / "w.safetensors"]  # fmt: skip
     code, _, err = call(capsys, *command)
     assert code == 2 and "'0' (1)" in err and "small_classes='drop'" in err
     code, _, err = call(capsys, *command, "--small-classes", "drop")
@@ -136,7 +136,7 @@ def test_projections_on_shortcuts_are_listed_and_measured_on_request(capsys, use
     assert code == 0 and "shortcuts include): project" in out
     _, out, _ = call(capsys, "layers", model, "--shape", "1x8x8", "--shortcuts", "include")
     assert "on a residual shortcut" in out and "Left out" not in out
-    command = ["rho", model, "--data", user / "test.npz", "--n-permutations", "2"]
+    command = ["rho", model, "--data", user / "test.npz", "--permutations", "2"]
     code, out, _ = call(capsys, *command)
     assert code == 0 and "project" not in out
     code, out, _ = call(capsys, *command, "--shortcuts", "include")

@@ -154,3 +154,21 @@ def test_the_demo_is_a_valid_study():
     assert demo.data.source == "digits"
     assert len(demo.split.last) == 2
     assert demo.algorithm1.trials == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.source=svhn", "^--set data.source=svhn: `data.source`: No value named 'svhn'"),
+        ("train.lrr=1", "^--set train.lrr=1: No configuration key named 'train.lrr'"),
+        ("split={last=3}", "^--set split={last=3}: `split.last` must be a list"),
+    ],
+)
+def test_an_error_of_an_option_names_the_option_and_not_the_file(study, override, message):
+    with pytest.raises(ConfigError, match=message):
+        load(study, ["seed=2", override])
+
+
+def test_a_file_with_a_mark_of_its_encoding_is_read(study):
+    study.write_bytes(b"\xef\xbb\xbf" + study.read_bytes())
+    assert load(study).seed == 3

@@ -262,3 +262,47 @@ def test_the_released_code_counts_no_chunks():
 def test_too_few_counted_samples_are_refused():
     with pytest.raises(ValueError, match="Update the state with more chunks"):
         EMPTY.update(X[:3], Y[:3]).finalize()
+
+
+def damaged(arrays, change):
+    arrays = dict(arrays)
+    change(arrays)
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a.update({"counts/0/0": a["counts/0/0"][:-3]}), "for each of"),
+        (lambda a: a.update(n_samples=a["n_samples"] * 10), "add up to the 6000 samples"),
+        (lambda a: a.update({"counts/0/0": -a["counts/0/0"]}), "must be positive"),
+        (lambda a: a.update({"counts/0/0": 2 * a["counts/0/0"]}), "add up to the 600 samples"),
+        (lambda a: a.update({"counts/0/0": a["counts/0/0"] * 1.0}), "got float64"),
+        (lambda a: a["codes/0/0"].__setitem__(1, a["codes/0/0"][0]), "must increase"),
+        (lambda a: a["codes/0/0"].__setitem__(-1, 2**63), "cells that the hash has not"),
+        (lambda a: a.update({n: a[n][:0] for n in ("codes/0/0", "counts/0/0")}), "a sum of 0"),
+        (lambda a: a.update(shape=np.array([0, 0])), "0 pairs of sides"),
+        (lambda a: a.update(settings=np.array("[" * 100_000)), "recursion"),
+        (lambda a: a.update(n_samples=np.array(-1)), "`n_samples` is -1"),
+    ],
+)
+def test_counts_that_no_data_can_give_are_refused_before_a_kernel_reads_them(change, message):
+    x, y = np.random.default_rng(0).normal(size=(2, 600, 2))
+    arrays = EDGE(members=2).fit_hash(x, y).update(x, y).to_arrays()
+    arrays["codes/0/0"] = arrays["codes/0/0"].astype(np.uint64)
+    with pytest.raises(ValueError, match=message):
+        CountState.from_npz(damaged(arrays, change))
+
+
+def test_a_label_that_the_hash_has_not_is_refused():
+    labels = np.arange(600) % 3
+    state = EDGE(members=1).fit_hash(labels, labels).update(labels, labels)
+    arrays = state.to_arrays()
+    assert CountState.from_arrays(arrays).finalize() == state.finalize()
+    arrays["codes/0/0"] = arrays["codes/0/0"].copy()
+    arrays["codes/0/0"][-1] += 1  # (2, 3) of three labels each
+    with pytest.raises(ValueError, match="cells that the hash has not"):
+        CountState.from_arrays(arrays)
