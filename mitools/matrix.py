@@ -40,7 +40,7 @@ from mitools.evidence.groups import Groups
 from mitools.evidence.null import adjusted_p_values, claims
 from mitools.information import as_estimator
 from mitools.samples.arrays import as_samples, is_missing
-from mitools.samples.kinds import is_discrete
+from mitools.samples.kinds import Kind, is_discrete, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ Rows = NDArray[np.int64]
 
 __all__ = ["InformationMatrix", "information_matrix"]
 
-#: A column is discrete if each of its values occurs this often on average, or if it is no number.
+#: Rows of a column whose values occur this often on average are not asked whether they repeat.
 REPEATS = 10
 
 #: Largest adjusted p value, the expected share of false ones among the pairs called dependent.
@@ -186,16 +186,17 @@ def information_matrix(
     blocks: int | None = None,
     groups: Any = None,
     progress: Callable[[int, int], None] | None = None,
+    discrete: Sequence[str | int] = (),
 ) -> InformationMatrix:
     """Estimate I for every pair of columns, with permutation p values adjusted for their number.
 
     Args:
-        data: A data frame, or an array with shape (n, d). Columns of text or truth values are
-            taken for labels, and so are those whose values occur ten times on average.
+        data: A data frame, or an array with shape (n, d). Columns of text, categories or truth
+            values are labels, and those of numbers are numbers: rounded, with atoms, or neither.
         names: The columns' names; those of the data frame, or numbers, when not given.
-        estimator: One for all pairs. When not given: `KSG` for two continuous columns, `Labels`
-            (its nearest-neighbour part) for a label and a continuous one, `PlugIn` with the
-            Miller-Madow correction for two labels.
+        estimator: One for all pairs. When not given: `KSG` for two columns of numbers, or `Mixed`
+            where one of them holds some value twice; `Labels` (its nearest-neighbour part) for a
+            label and numbers; `PlugIn`, corrected for chance, for two labels.
         n_permutations: Permutations for each pair. Pairs that share a null put theirs together, up
             to 10,000, and each is held against all of them.
         seed: Seed of the permutations, and of the order of tied values in ranks.
@@ -206,6 +207,7 @@ def information_matrix(
             warns if neighbours are alike.
         groups: The subject or the trial of each row, as in `assess`.
         progress: Called with the pairs done and the pairs in all.
+        discrete: Columns of numbers that are names of classes: by name, or by place from 0 on.
 
     Returns:
         The matrix.
@@ -228,16 +230,22 @@ def information_matrix(
     if estimator is not None and as_estimator(estimator).unit != "nats":
         raise ValueError(f"{estimator} is not in nats: the matrix needs one that is, as KSG().")
     columns, names = _columns(data, names)
-    discrete = [_discrete(column) for column in columns]
+    said = _said(discrete, names)
+    labels = [_label(column) or name in said for column, name in zip(columns, names, strict=True)]
+    columns = [np.asarray(column) for column in columns]
     sides = [_numbers(column, name) for column, name in zip(columns, names, strict=True)]
     kept = None
     if groups is not None:
         kept, rows = Groups.of(groups, len(sides[0]))
         sides = sides if rows is None else [side[rows] for side in sides]
-    doubted, alike = _doubts(sides, discrete, names, blocks is not None or kept is not None)
+    few = [
+        label or is_discrete(len(np.unique(side)), len(side), REPEATS)
+        for side, label in zip(sides, labels, strict=True)
+    ]
+    doubted, alike = _doubts(sides, few, names, blocks is not None or kept is not None)
     for doubt in doubted:
         warnings.warn(doubt.sentence, stacklevel=2)
-    table = list(map(Column, names, sides, discrete))
+    table = list(map(Column, names, sides, labels))
     pairs = ColumnPairs.of(table, estimator, seed, blocks, kept)
     found = pairs.answers(n_permutations, seed, n_jobs, progress)
     d, (i, j) = len(names), pairs.pairs.T
@@ -270,10 +278,10 @@ def _square(d: int, i: Rows, j: Rows, numbers: Matrix) -> Matrix:
     return square
 
 
-def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]], list[str]]:
+def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[Any], list[str]]:
     if hasattr(data, "columns") and hasattr(data, "iloc"):
         data = data.infer_objects()  # numbers that a mixed table held as objects are numbers
-        columns = [np.asarray(data.iloc[:, i]) for i in range(data.shape[1])]
+        columns = [data.iloc[:, i] for i in range(data.shape[1])]
         known_names = [str(name) for name in data.columns]
     else:
         array = np.asarray(data)
@@ -288,10 +296,24 @@ def _columns(data: Any, names: Sequence[str] | None) -> tuple[list[NDArray[Any]]
     return columns, found
 
 
-def _discrete(column: NDArray[Any]) -> bool:
-    if column.dtype.kind not in "iuf":
+def _label(column: Any) -> bool:
+    """Return whether a column is a label by its type; what is neither is refused later."""
+    try:
+        return kind_of(column).kind is Kind.LABEL
+    except TypeError:
         return True
-    return is_discrete(len(np.unique(column)), len(column), REPEATS)
+
+
+def _said(discrete: Sequence[str | int], names: Sequence[str]) -> set[str]:
+    """Return the names of the columns that are said to be labels."""
+    said = {names[one] if isinstance(one, int | np.integer) else one for one in discrete}
+    unknown = sorted(said - set(names))
+    if unknown:
+        raise ValueError(
+            f"`discrete` names columns that the table does not have: {unknown}. It has "
+            f"{list(names)[:20]}."
+        )
+    return said
 
 
 def _numbers(column: NDArray[Any], name: str) -> Matrix:

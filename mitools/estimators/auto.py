@@ -35,7 +35,7 @@ from mitools.estimators.base import (
 )
 from mitools.estimators.canonical import Ranks, canonical_terms, local_ksg, normal_terms
 from mitools.estimators.ksg import KSG
-from mitools.estimators.router import for_repeated
+from mitools.estimators.router import Repeated, for_repeated
 from mitools.samples.arrays import paired_samples
 from mitools.samples.scaling import drop_constant, standardized
 
@@ -105,11 +105,11 @@ class Explanation:
 class Auto(MutualInformationEstimator):
     """I(X; Y) by whichever estimator sees most of it, by held-out evidence.
 
-    Use it when nothing is known of the dependence, and for a first look at any data. A discrete
-    side (each row occurring ten times on average) goes to `Labels`; two, to `PlugIn` with the
-    Miller-Madow correction if their table is filled; rounded sides and unfilled tables to `KSG`
-    with ties broken, or to `EDGE` where that is clearly above it; partly discrete ones (a quarter
-    of the rows have an equal twin) to `Mixed`. For continuous sides the candidates are:
+    Use it when nothing is known of the dependence, and for a first look at any data. Where a
+    quarter of the rows of a side have an equal twin, every reading of it that is open is tried:
+    numbers, rounded or with atoms (`Mixed`); the names of classes (`Labels`); two sides of such
+    (`PlugIn`, corrected for chance). The first is the answer, unless another is clearly above it.
+    For continuous sides the candidates are:
 
     * ``copula``: the normal copula (`GaussianCopula`), if the data are normal enough along their
       canonical directions. Monotone dependence, any width.
@@ -177,30 +177,29 @@ class Auto(MutualInformationEstimator):
         return "edge"
 
     def _prepare(self, x: Matrix, y: Matrix) -> _Sides | _Repeated:
-        name, other = for_repeated(x, y, self.k, self.seed)
-        if other is not None:
-            return _Repeated(name, other.prepare(x, y))
+        repeated = for_repeated(x, y, self.k, self.seed)
+        if repeated is not None:
+            return _Repeated(repeated, repeated.prepare(x, y))
         left, right = _Side(x, self.seed), _Side(y, self.seed)
         return _Sides(left, right, self._floors(left, right))
 
     def _explained(self, prepared: _Sides | _Repeated) -> Explanation:
         if isinstance(prepared, _Sides):
             return _choose(self._candidates(*prepared))
-        name, value = prepared.name, prepared.pair.found().value
+        name, _, values = prepared.estimator.picked(prepared.pair.sides)
         return Explanation(
-            (Candidate(name, value, 0.0, True, "discrete sides"),),
+            tuple(
+                Candidate(each, value, 0.0, each == name, "rows that repeat")
+                for each, value in values.items()
+            ),
             f"{name}: rows repeat, so that at least one side is discrete, or partly so.",
         )
 
     def _found(self, prepared: _Sides | _Repeated) -> Found:
         if isinstance(prepared, _Repeated):
-            found, pair = prepared.pair.found(), prepared.pair
-            whole = pair.estimator.ceiling(pair.n_samples)
-            return replace(
-                found,
-                ceiling=found.ceiling if np.isfinite(found.ceiling) else whole,
-                stats={**found.stats, f"picked_{prepared.name}": 1.0},
-            )
+            name, found, values = prepared.estimator.picked(prepared.pair.sides)
+            stats = {f"candidate_{each}": value for each, value in values.items()}
+            return replace(found, stats={**found.stats, **stats, f"picked_{name}": 1.0})
         explanation = self._explained(prepared)
         picked = explanation.picked
         stats = {f"candidate_{one.name}": one.value for one in explanation.candidates}
@@ -292,9 +291,9 @@ class _Row(NamedTuple):
 
 
 class _Repeated(NamedTuple):
-    """Sides of which one repeats its rows: the name of what takes them, and them made ready."""
+    """Sides of which one repeats its rows: what takes them, and them made ready."""
 
-    name: str
+    estimator: Repeated
     pair: Prepared
 
 

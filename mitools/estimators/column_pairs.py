@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from mitools.engines.workers.parallel import in_parallel
 from mitools.engines.workers.threads import over_points
 from mitools.estimators.base import Matrix, MutualInformationEstimator
-from mitools.estimators.discrete import PlugIn
 from mitools.estimators.ksg import KSG
-from mitools.estimators.labels import Labels
 from mitools.estimators.ranks import (
     RankedColumn,
     label_null,
@@ -23,9 +21,11 @@ from mitools.estimators.ranks import (
     rank_values,
     shares_null,
 )
+from mitools.estimators.router import for_kinds
 from mitools.estimators.sample import Sample
 from mitools.evidence.groups import Groups
 from mitools.evidence.null import fitted_p_values, p_values
+from mitools.samples.scaling import has_repeats
 
 __all__ = ["Column", "ColumnPairs", "Found"]
 
@@ -36,9 +36,6 @@ MOST_DRAWS = 10_000
 
 #: Pairs that share a null are estimated together, until they have so many rows.
 ROWS_TOGETHER = 200_000
-
-#: What estimates pairs without labels, with one, and of two.
-USUAL = (KSG(), Labels(method="ross"), PlugIn(correction="miller_madow"))
 
 #: The null that two continuous columns share; that of a label has the place of its column.
 RANKS = -1
@@ -134,7 +131,7 @@ class ColumnPairs:
         swapped = labels[pairs[:, 0]] & ~labels[pairs[:, 1]]  # labels are the second side
         sides = np.where(swapped[:, None], pairs[:, ::-1], pairs)
         n_labels = labels[sides].sum(axis=1)
-        by_kind = [estimator] * 3 if estimator is not None else list(USUAL)
+        by_kind = [estimator or for_kinds(n > 1, n > 0, False) for n in range(3)]
         sharing = np.array([shares_null(one, n == 1) for n, one in enumerate(by_kind)])
         enough = np.array([len(columns[0].side) >= one.minimum_samples() for one in by_kind])
         ranked = {}
@@ -146,9 +143,16 @@ class ColumnPairs:
                     ranked[place] = column
         fit = np.isin(sides, list(ranked))
         fit[n_labels == 1, 1] = True
-        shared = (sharing & enough)[n_labels] & fit.all(axis=1)
+        repeating = np.zeros(len(pairs), dtype=bool)
+        if estimator is None:
+            repeats = np.array([has_repeats(column.side) for column in columns]) & ~labels
+            repeating = repeats[sides].any(axis=1) & (n_labels == 0)
+        shared = (sharing & enough)[n_labels] & fit.all(axis=1) & ~repeating
         nulls = np.where(shared, np.where(n_labels == 1, sides[:, 1], RANKS), OWN)
-        estimators = [by_kind[n] for n in n_labels]
+        with_repeats = for_kinds(False, False, True)
+        estimators = [
+            with_repeats if own else by_kind[n] for n, own in zip(n_labels, repeating, strict=True)
+        ]
         return cls(columns, pairs, sides, estimators, nulls, ranked, blocks, groups)
 
     def answers(

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from mitools.estimators.base import Found, Matrix, MutualInformationEstimator
 from mitools.samples.messages import unknown
@@ -25,7 +26,7 @@ __all__ = ["PlugIn", "as_codes", "entropy_of_counts"]
 Codes = NDArray[np.int64]
 
 #: The bias corrections of each divergence.
-CORRECTIONS = {"shannon": ("none", "miller_madow"), "chi-square": ("none", "chance")}
+CORRECTIONS = {"shannon": ("none", "miller_madow", "chance"), "chi-square": ("none", "chance")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +39,9 @@ class PlugIn(MutualInformationEstimator):
 
     The plain estimate is too high by about (K_X - 1)(K_Y - 1) / 2n when most cells are occupied.
     The Miller-Madow correction takes that off to first order, and may come out slightly negative.
+    With few samples a cell take "chance": the exact mean over pairings of the same margins is
+    subtracted, so that independent sides give 0 on average, and the rest is scaled so that
+    I(X; X) = H(X), as adjusted mutual information is (Vinh et al. 2010, eq. 3 and theorem 3).
 
     ``divergence="chi-square"`` is the general mutual information E[g(ratio)] with g(t) = t^2 - 1,
     over the product of the margins: sum N_ij^2 / (N_i M_j) - 1, which is Pearson's chi-square
@@ -55,8 +59,8 @@ class PlugIn(MutualInformationEstimator):
     sorting, O(n log n) time and O(n) memory.
 
     Attributes:
-        correction: "none" for the plug-in; "miller_madow" or, of chi-square, "chance" for the
-            first-order bias correction.
+        correction: "none" for the plug-in; "miller_madow" (not of chi-square) for the first-order
+            bias correction; "chance" for the exact one at independence.
         divergence: "shannon" for nats, or "chi-square".
 
     Example:
@@ -115,8 +119,12 @@ class PlugIn(MutualInformationEstimator):
         if self.divergence == "chi-square":
             ceiling = min(stats["cells_x"], stats["cells_y"]) - 1
             return Found(self._chi_square(x, y), ceiling, stats=stats)
-        value = _information(x.entropy, y.entropy, h_xy)
-        return Found(value, entropy=min(x.entropy, y.entropy), stats=stats)
+        value, entropy = _information(x.entropy, y.entropy, h_xy), min(x.entropy, y.entropy)
+        if self.correction == "chance":
+            stats["null"] = null = _mean_over_pairings(x.counts, y.counts)
+            room = entropy - null
+            value = (value - null) * (entropy / room) if room > 1e-12 else 0.0
+        return Found(value, entropy=entropy, stats=stats)
 
     def _chi_square(self, x: _Symbols, y: _Symbols) -> float:
         n, (k, other) = len(x.codes), (len(x.counts) - 1, len(y.counts) - 1)
@@ -171,6 +179,32 @@ def entropy_of_counts(counts: NDArray[np.int64]) -> float:
 def _information(h_x: float, h_y: float, h_xy: float) -> float:
     """H_X + H_Y - H_XY; the larger marginal first, so that a determined side cancels exactly."""
     return min(h_x, h_y) + (max(h_x, h_y) - h_xy)
+
+
+def _mean_over_pairings(counts_x: Codes, counts_y: Codes) -> float:
+    """Return the mean plug-in information over all pairings of sides with these counts, in nats.
+
+    The count of a cell is then hypergeometric; cells with the same margins share a mean.
+    """
+    n = int(counts_x.sum())
+    logs = gammaln(np.arange(n + 1) + 1.0)
+    total = 0.0
+    sides = (np.unique(counts, return_counts=True) for counts in (counts_x, counts_y))
+    (sizes_x, times_x), (sizes_y, times_y) = sides
+    for a, times_a in zip(sizes_x.tolist(), times_x.tolist(), strict=True):
+        for b, times_b in zip(sizes_y.tolist(), times_y.tolist(), strict=True):
+            mean = a * b / n
+            # beyond so many deviations a cell is never that full
+            far = 12 * np.sqrt(mean) + 40
+            low = max(1, a + b - n, int(mean - far))
+            cell = np.arange(low, min(a, b, int(mean + far) + 1) + 1)
+            log_p = (
+                (logs[a] + logs[b] + logs[n - a] + logs[n - b] - logs[n])
+                - logs[cell] - logs[a - cell] - logs[b - cell] - logs[n - a - b + cell]
+            )  # fmt: skip
+            terms = cell / n * np.log(n * cell / (a * b)) * np.exp(log_p)
+            total += times_a * times_b * float(terms.sum())
+    return total
 
 
 def _joint_counts(codes_x: Codes, codes_y: Codes) -> NDArray[np.int64]:

@@ -28,6 +28,7 @@ from mitools.engines.neighbors.search import Automatic, NeighborSearch, Orders, 
 from mitools.engines.workers.threads import call_on_both
 from mitools.estimators.base import Found, MutualInformationEstimator, has_views
 from mitools.samples.scaling import (
+    TIE_JITTER,
     break_ties,
     common_scale,
     drop_constant,
@@ -42,9 +43,6 @@ Matrix = NDArray[np.float64]
 
 #: metric="auto" takes the max norm up to this many joint dimensions, the Euclidean norm above.
 MAX_NORM_DIMENSIONS = 10
-
-#: jitter="auto" adds this much of a column's standard deviation, and only to data with ties.
-TIE_JITTER = 1e-10
 
 #: The default search, one value for all.
 AUTOMATIC = Automatic()

@@ -32,6 +32,7 @@ from mitools.engines.neighbors.ties import (
     blocked_class_neighbours,
     class_neighbours,
     equal_steps,
+    mean_digamma,
 )
 from mitools.estimators.base import Found, Matrix, MutualInformationEstimator, check_whole
 from mitools.estimators.discrete import as_codes, entropy_of_counts
@@ -239,11 +240,11 @@ def ross_terms(x: Matrix, codes: Codes, k: int, metric: Literal["l2", "max"]) ->
     sizes = np.bincount(codes)[codes]
     x = equal_steps(x)
     if metric == "l2" and x.shape[1] > TREE_DIMENSIONS:
-        within_class, within_all = blocked_class_neighbours(x, codes, k)
+        asked, counts = blocked_class_neighbours(x, codes, k)
     else:
-        near, within_all = class_neighbours(Points(x, squared=metric == "l2"), codes, k)
-        within_class = near.k
-    terms = digamma(len(x)) + digamma(within_class) - digamma(sizes) - digamma(within_all)
+        asked, counts = class_neighbours(Points(x, squared=metric == "l2"), codes, k)
+    within_class = digamma(np.maximum(asked, 1))
+    terms = digamma(len(x)) + within_class - digamma(sizes) - mean_digamma(asked, counts)
     return np.where(sizes > 1, terms, 0.0)
 
 
@@ -259,18 +260,45 @@ def _discriminants(
     scatter, means, counts = _moments(x, codes, n_labels)
     shared = _shrunk(*scatter)
     factor = np.linalg.cholesky(shared)
-    white, centres = np.linalg.solve(factor, new.T).T, np.linalg.solve(factor, means.T).T
-    linear = white @ centres.T - 0.5 * (centres**2).sum(axis=1)
-    known = np.where(counts > 0, 0.0, -1e3)  # a class with no training sample is not predicted
+    centre = x.mean(axis=0)
+    white = np.linalg.solve(factor, (new - centre).T).T
+    linear = _predicted(white, np.linalg.solve(factor, (means - centre).T).T, counts)
     if not quadratic:
-        return linear[None] + known
+        return linear[None]
     own = []
     for code in range(n_labels):
         residual = x[codes == code] - means[code]
         weight = (x.shape[1] + 1) / (x.shape[1] + 1 + len(residual))
         covariance = residual.T @ residual / max(len(residual) - 1, 1)
         own.append(_log_densities(new, means[code], (1 - weight) * covariance + weight * shared))
-    return np.stack([linear, np.stack(own, axis=1)]) + known
+    return np.stack([linear, np.stack(own, axis=1)])
+
+
+def _predicted(new: Matrix, means: Matrix, counts: NDArray[np.int64]) -> Matrix:
+    """Return ln p(new | y) up to a constant, with centres of classes normal around 0.
+
+    A class of few samples has a vague centre, and one of none that of all classes: its samples
+    are then unlikely, and not impossible. The variance of the centres is that of the means less
+    what their samples explain.
+
+    Args:
+        new: Samples, of unit covariance within classes, with shape (n, d).
+        means: The means of each class, with shape (K, d).
+        counts: How many samples they are of, with shape (K,).
+    """
+    seen, n = means[counts > 0], counts.sum()
+    between = (seen.T * counts[counts > 0]) @ seen
+    effective = n - (counts**2).sum() / n
+    if effective <= 0:
+        return np.zeros((len(new), len(means)))
+    variances, axes = np.linalg.eigh(between)
+    variances = np.maximum(variances - (len(seen) - 1), 0.0) / effective
+    new, means = new @ axes, np.where(counts[:, None] > 0, means, 0.0) @ axes
+    explained = counts[:, None] * variances
+    centres = means * explained / (1 + explained)
+    spread = 1 + variances / (1 + explained)
+    constants = (centres**2 / spread + np.log(spread)).sum(axis=1)
+    return (new @ (centres / spread).T) - 0.5 * (new**2 @ (1 / spread).T + constants)
 
 
 def _moments(
@@ -323,12 +351,18 @@ def _pooled(scores: NDArray[np.float64], codes: Codes) -> Matrix:
     for model in scores:
         # The temperature acts on the likelihood alone, so that 0 is the prior: no information.
         likelihood = model - prior
-        best = minimize_scalar(
-            lambda power, part=likelihood: -at(part * power + prior, 1.0).mean(),
-            bounds=(0.0, 2.0),
-            method="bounded",
-        )
-        tempered.append(at(likelihood * best.x + prior, 1.0))
+
+        def loss(power: float, part: Matrix = likelihood) -> float:
+            return float(-at(part * power + prior, 1.0).mean())
+
+        power = float(minimize_scalar(loss, bounds=(0.0, 2.0), method="bounded").x)
+        if loss(power) > loss(0.0):  # the classifier is far too sure of itself, by many powers
+            exponent = minimize_scalar(
+                lambda exponent: loss(np.exp(exponent)), bounds=(-40.0, 0.0), method="bounded"
+            ).x
+            power = float(np.exp(exponent))
+            power = power if loss(power) < loss(0.0) else 0.0
+        tempered.append(at(likelihood * power + prior, 1.0))
     if len(tempered) == 1:
         return tempered[0]
     stacked = np.stack(tempered)

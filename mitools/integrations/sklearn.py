@@ -14,17 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, check_X_y, validate_data
 
-from mitools import estimators as known
 from mitools.estimators.base import Matrix, MutualInformationEstimator
 from mitools.estimators.registry import parse_estimator
+from mitools.estimators.router import for_columns
 from mitools.estimators.sample import Sample
 from mitools.evidence.doubts import alike_columns, likeness, repeated
 from mitools.samples.kinds import is_discrete
 
 __all__ = ["InformationSelector", "information_scores"]
+
+#: Integers are classes if each occurs this often on average; neighbours then see as much of them
+#: as of numbers, so that a row more or less changes little.
+REPEATS = 10
 
 
 def information_scores(
@@ -32,14 +35,18 @@ def information_scores(
     y: Any,
     *,
     estimator: MutualInformationEstimator | str | None = None,
+    discrete_target: bool | None = None,
 ) -> Matrix:
     """Return I(feature; y) in nats for each feature: a score function for `SelectKBest`.
 
     Args:
         X: Features, with shape (n, d).
-        y: The target, with shape (n,): classes or numbers, as scikit-learn distinguishes them.
+        y: The target, with shape (n,): classes or numbers.
         estimator: An estimator, or its text as for `parse_estimator`. When not given: `Labels` (by
-            nearest neighbours) for classes and `KSG` for numbers. Fix it with `functools.partial`.
+            nearest neighbours) for classes; for numbers `KSG`, or `Mixed` where some repeat. Fix
+            it with `functools.partial`.
+        discrete_target: Whether `y` holds classes. When not given, text and truth values are
+            classes, and so are integers that occur ten times on average; floats are numbers.
 
     Returns:
         The scores, with shape (d,); slightly negative ones are noise around zero.
@@ -52,8 +59,14 @@ def information_scores(
         [2, 3]
     """
     X, y = check_X_y(X, y, dtype=np.float64)
-    target, chosen = _target(y, estimator)
-    return np.array([chosen.prepare(X[:, [j]], target).found().value for j in range(X.shape[1])])
+    target, classes = _target(y, discrete_target)
+    features = (X[:, [j]] for j in range(X.shape[1]))
+    return np.array(
+        [
+            _estimator(each, target, classes, estimator).prepare(each, target).found().value
+            for each in features
+        ]
+    )
 
 
 class InformationSelector(SelectorMixin, BaseEstimator):
@@ -88,6 +101,7 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         n_permutations: int = 100,
         random_state: int = 0,
         blocks: int | None = None,
+        discrete_target: bool | None = None,
     ) -> None:
         """Store the settings.
 
@@ -99,8 +113,10 @@ class InformationSelector(SelectorMixin, BaseEstimator):
             random_state: Seed of the permutations.
             blocks: For rows in the order of time, as in `mitools.assess`. None takes rows for
                 independent, and warns if neighbours are alike.
+            discrete_target: As for `information_scores`.
         """
         self.estimator = estimator
+        self.discrete_target = discrete_target
         self.n_features = n_features
         self.n_permutations = n_permutations
         self.random_state = random_state
@@ -125,10 +141,11 @@ class InformationSelector(SelectorMixin, BaseEstimator):
             raise ValueError(f"`n_features` must lie between 1 and {d}, got {self.n_features}.")
         if self.n_permutations < 3:
             raise ValueError(f"`n_permutations` must be at least 3, got {self.n_permutations}.")
-        target, chosen = _target(y, self.estimator)
+        target, classes = _target(y, self.discrete_target)
         self.alike_ = self._doubted(X, target)
         nulls = []
         for j in range(d):
+            chosen = _estimator(X[:, [j]], target, classes, self.estimator)
             prepared = Sample.of_pair(X[:, [j]], target, self.blocks).prepare(
                 chosen, f" for feature {j}"
             )
@@ -166,16 +183,24 @@ class InformationSelector(SelectorMixin, BaseEstimator):
         return tags
 
 
-def _target(
-    y: NDArray[Any], estimator: MutualInformationEstimator | str | None
-) -> tuple[Matrix, MutualInformationEstimator]:
-    """Return y with shape (n, 1), as numbers, and what estimates I(feature; y)."""
-    classes = not type_of_target(y).startswith("continuous")
+def _target(y: NDArray[Any], discrete: bool | None) -> tuple[Matrix, bool]:
+    """Return y with shape (n, 1), as numbers, and whether they are names of classes."""
     codes, counts = np.unique(y, return_inverse=True, return_counts=True)[1:]
-    # integers that hardly repeat are counts or years, not classes
-    classes = classes and is_discrete(len(counts), len(y), repeats=2)
-    numbers = codes if y.dtype.kind not in "iuf" else y
-    target = np.asarray(numbers, dtype=np.float64).reshape(-1, 1)
+    text = y.dtype.kind not in "iuf"
+    if discrete is None:  # whole numbers that hardly repeat are counts or years, not classes
+        whole = y.dtype.kind in "iu" and is_discrete(len(counts), len(y), REPEATS)
+        discrete = text or whole
+    numbers = codes if text else y
+    return np.asarray(numbers, dtype=np.float64).reshape(-1, 1), discrete
+
+
+def _estimator(
+    feature: Matrix,
+    target: Matrix,
+    classes: bool,
+    estimator: MutualInformationEstimator | str | None,
+) -> MutualInformationEstimator:
+    """Return what estimates I(feature; target)."""
     if isinstance(estimator, str):
-        return target, parse_estimator(estimator)
-    return target, estimator or (known.Labels(method="ross") if classes else known.KSG())
+        return parse_estimator(estimator)
+    return estimator or for_columns(feature, target, False, classes)

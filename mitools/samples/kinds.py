@@ -25,6 +25,7 @@ __all__ = [
     "atom_codes",
     "copied",
     "few_distinct",
+    "has_atoms",
     "is_discrete",
     "kind_of",
     "share_alone",
@@ -32,6 +33,13 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+#: Values beside atoms that occur this often on average, at most, are those of a continuous column.
+SPARSE = 1.5
+#: Fewer other values than this are rare labels.
+FEWEST = 5
+#: An atom holds this share of the rows.
+SHARE = 0.05
 
 
 class Kind(Enum):
@@ -156,6 +164,8 @@ def is_discrete(n_distinct: int, n_rows: int, repeats: int, least: int = 0) -> b
 def few_distinct(rows: Matrix, glance: Rows, repeats: int, least: int = 0) -> Matrix | None:
     """Return the distinct rows, sorted, of a side that looks discrete, else None.
 
+    Continuous values beside atoms do not, however many rows the atoms hold.
+
     Args:
         rows: The side, with shape (n, d).
         glance: Some of its rows, looked at before all: most sides are decided by them.
@@ -171,8 +181,9 @@ def few_distinct(rows: Matrix, glance: Rows, repeats: int, least: int = 0) -> Ma
         seen = np.unique(rows[glance], axis=0)
         if not is_discrete(len(seen), len(glance), repeats, least):
             return None
-    distinct = np.unique(rows) if rows.shape[1] == 1 else np.unique(rows, axis=0)
-    if not is_discrete(len(distinct), len(rows), repeats, least):
+    axis = None if rows.shape[1] == 1 else 0
+    distinct, counts = np.unique(rows, axis=axis, return_counts=True)
+    if not is_discrete(len(distinct), len(rows), repeats, least) or has_atoms(counts):
         return None
     return np.asarray(distinct.reshape(len(distinct), -1))
 
@@ -184,17 +195,19 @@ class Multiplicities:
     Attributes:
         of_rows: For each row, how many rows are equal to it, itself included, with shape (n,).
         n_distinct: How many distinct rows there are.
+        has_atoms: Whether some of them are atoms amid continuous ones.
     """
 
     of_rows: Rows
     n_distinct: int
+    has_atoms: bool
 
     @classmethod
     def of(cls, side: Matrix) -> Multiplicities:
         """Count the rows of a side, with shape (n, d)."""
         codes = distinct_rows(side)[1]
         counts = np.bincount(codes)
-        return cls(counts[codes], len(counts))
+        return cls(counts[codes], len(counts), has_atoms(counts))
 
     def share(self, least: int) -> float:
         """Return the share of rows that occur at least so often; 2 asks for ties."""
@@ -220,14 +233,32 @@ def atom_codes(column: NDArray[np.float64], share: float) -> Rows:
 
     Args:
         column: The values, with shape (n,).
-        share: An atom holds at least this share of the rows, in a column where at least the same
-            share of the rows are alone with their value. Other columns are discrete, or tied.
+        share: An atom holds at least this share of the rows, in a column whose other values occur
+            `SPARSE` times on average at most. Others are discrete, or rounded.
     """
     _, codes, counts = np.unique(column, return_inverse=True, return_counts=True)
-    frequent = counts >= max(share * len(column), 2)
-    if (counts == 1).sum() < share * len(column):
-        frequent[:] = False
+    codes = codes.reshape(-1)
+    frequent = _atoms(counts, share)
     return np.where(frequent[codes], codes + 1, 0)
+
+
+def has_atoms(counts: Rows, share: float = SHARE) -> bool:
+    """Return whether some values are atoms amid continuous ones, by how often each value occurs.
+
+    Args:
+        counts: How often each distinct value occurs.
+        share: As in `atom_codes`.
+    """
+    return bool(_atoms(counts, share).any())
+
+
+def _atoms(counts: Rows, share: float) -> NDArray[np.bool_]:
+    """Return which values are atoms, by how often each occurs."""
+    frequent: NDArray[np.bool_] = counts >= max(share * counts.sum(), 2)
+    rest = counts[~frequent]
+    if len(rest) < FEWEST or rest.sum() > SPARSE * len(rest):
+        return np.zeros_like(frequent)
+    return frequent
 
 
 def copied(x: Matrix, y: Matrix, least: float, ties: float, repeats: int) -> float:

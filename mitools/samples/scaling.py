@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mitools._kernels.columns import adjacent_twins, extremes, row_keys, twins_in
 
 __all__ = [
+    "TIE_JITTER",
     "alike",
     "break_ties",
     "common_scale",
@@ -27,6 +28,9 @@ Matrix = NDArray[np.float64]
 #: Column deviations outside these limits are rescaled by a power of two first, so that squares
 #: stay finite.
 SAFE_LOW, SAFE_HIGH = 1e-100, 1e100
+
+#: Ties are broken by this much of a column's standard deviation, far below any step.
+TIE_JITTER = 1e-10
 
 
 def drop_constant(side: Matrix) -> Matrix:

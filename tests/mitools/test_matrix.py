@@ -37,7 +37,7 @@ def test_pairs_are_what_the_estimators_say(found, table):
     }
     assert kinds["a", "d"] == KSG()
     assert kinds["b", "sign"] == mitools.Labels(method="ross")
-    assert kinds["large", "sign"] == mitools.PlugIn(correction="miller_madow")
+    assert kinds["large", "sign"] == mitools.PlugIn(correction="chance")
 
 
 def test_only_what_is_dependent_is_claimed(found):
@@ -129,3 +129,32 @@ def test_a_matrix_takes_numbers_held_as_objects_for_numbers():
     frame["c"] = pd.array([pd.NA, *[True] * 79], dtype="boolean")
     with pytest.raises(ValueError, match="The column 'c' has 1 missing values"):
         information_matrix(frame, n_permutations=5)
+
+
+def test_numbers_are_numbers_unless_they_are_said_to_be_names():
+    rng = np.random.default_rng(7)
+    names = rng.integers(6, size=400)
+    table = pd.DataFrame({"x": np.round(30 * rng.normal(size=400)), "code": names})
+    found = information_matrix(table, n_permutations=10)
+    assert found.estimators[0, 1] == mitools.Mixed()
+    assert abs(found.values[0, 1]) < 0.06
+    for said in (["code"], [1]):
+        labelled = information_matrix(table, n_permutations=10, discrete=said)
+        assert labelled.estimators[0, 1] == mitools.Labels(method="ross")
+        assert abs(labelled.values[0, 1]) < 0.06
+        renamed = table.assign(code=np.array([70, 3, -1, 5, 0, 9])[names])
+        again = information_matrix(renamed, n_permutations=10, discrete=said)
+        assert again.values[0, 1] == labelled.values[0, 1]
+    categories = table.assign(code=table["code"].astype("category"))
+    by_type = information_matrix(categories, n_permutations=10)
+    assert by_type.estimators[0, 1] == mitools.Labels(method="ross")
+    with pytest.raises(ValueError, match=r"does not have: \['cod'\]\. It has \['x', 'code'\]"):
+        information_matrix(table, discrete=["cod"])
+
+
+def test_a_row_less_changes_no_kind():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=200)
+    table = np.c_[x, np.arange(200) % 20, np.maximum(x - 1.2, 0)]
+    values = [information_matrix(table[:n], n_permutations=3).values for n in (199, 200)]
+    assert np.nanmax(np.abs(values[1] - values[0])) < 3 / np.sqrt(200)

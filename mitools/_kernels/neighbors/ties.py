@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from mitools._kernels.neighbors.knn import insert, side_distance
 from mitools._kernels.neighbors.tree import Tree, count_below, leaf_distances
 
-__all__ = ["WEIGHTED_LEAF", "block_counts", "weighted_counts", "weighted_radii"]
+__all__ = [
+    "WEIGHTED_LEAF",
+    "block_counts",
+    "mean_rank_terms",
+    "weighted_counts",
+    "weighted_radii",
+]
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -204,11 +210,9 @@ def block_counts(
     near: Matrix,
     slack: Matrix,
     k: int,
-    radii: Matrix,
-    closed: Rows,
     counts: Rows,
 ) -> None:  # pragma: no cover - compiled
-    """Fill radii and counts of some centres, given all their squared distances up to rounding.
+    """Fill the counts around some centres, given all their squared distances up to rounding.
 
     The approximate distances decide what they can; pairs nearer to a limit than their error are
     computed again, in the arithmetic of every other search.
@@ -222,9 +226,8 @@ def block_counts(
         near: The approximate squared distances, with shape (m, n).
         slack: A bound on their errors, with shape (m,).
         k: Neighbours in the class.
-        radii: Output: the squared distance to the k-th of them, with shape (m,).
-        closed: Output: how many rows of the class are not farther, the centre included.
-        counts: Output: how many rows of any class are within the radius by the rule of ties.
+        counts: Output, with shape (m, 4): rows of the class nearer than the k-th neighbour, those
+            not farther, and the same of all classes; each without the centre itself.
     """
     distances, places = np.empty(k), np.empty(k, np.int64)
     for i in range(first, last):
@@ -244,24 +247,67 @@ def block_counts(
                 distance = side_distance(rows, here, j, True, worst)
                 if distance <= worst:
                     worst = insert(distances, places, distance, j)
-        radii[i] = worst
-        reach = np.nextafter(worst, np.inf)
-        found = within_block(rows, here, row, error, reach, own)
-        closed[i] = found
-        if found <= k + 1 and worst > 0.0:
-            reach = worst
-        counts[i] = within_block(rows, here, row, error, reach, (0, len(rows)))
+        counts[i, 0], counts[i, 1] = within_block(rows, here, row, error, worst, own)
+        everyone = (0, len(rows))
+        counts[i, 2], counts[i, 3] = within_block(rows, here, row, error, worst, everyone)
 
 
 @njit(cache=True, nogil=True)
 def within_block(
-    rows: Matrix, here: int, near: Matrix, error: float, reach: float, bounds: tuple[int, int]
-) -> int:  # pragma: no cover - compiled
-    """Return how many rows of ``bounds`` are strictly within `reach`, `here` included."""
-    low, high, found = reach - error, reach + error, 0
+    rows: Matrix, here: int, near: Matrix, error: float, radius: float, bounds: tuple[int, int]
+) -> tuple[int, int]:  # pragma: no cover - compiled
+    """Return how many rows of ``bounds`` but `here` are nearer than `radius`, and not farther."""
+    low, high, below, upto = radius - error, radius + error, 0, 0
     for j in range(bounds[0], bounds[1]):
+        if near[j] > high or j == here:
+            continue
         if near[j] < low:
-            found += 1
-        elif near[j] <= high:
-            found += side_distance(rows, here, j, True, np.inf) < reach
-    return found
+            below += 1
+            upto += 1
+            continue
+        distance = side_distance(rows, here, j, True, np.inf)
+        below += distance < radius
+        upto += distance <= radius
+    return below, upto
+
+
+@njit(cache=True, nogil=True)
+def mean_rank_terms(
+    first: int, last: int, counts: Rows, asked: Rows, table: Matrix, terms: Matrix
+) -> None:  # pragma: no cover - compiled
+    """Fill the mean of a function of the rank of a neighbour, over all orders of those that tie.
+
+    Of T rows at one distance S are of the class, and the j-th of these in a random order has the
+    rank r with the probability C(r - 1, j - 1) C(T - r, S - j) / C(T, S).
+
+    Args:
+        first: First centre of this share of the work.
+        last: The centre after its last.
+        counts: Rows of the class nearer than the neighbour, those not farther, and the same of all
+            classes, without the centre itself, with shape (n, 4).
+        asked: Which neighbour in the class, from 1 on; 0 for none.
+        table: The function of the ranks 0, 1, ..., n.
+        terms: Output: its mean, 0 where there is no neighbour.
+    """
+    for i in range(first, last):
+        if asked[i] == 0:
+            terms[i] = 0.0
+            continue
+        nearer, tied = counts[i, 2], counts[i, 3] - counts[i, 2]
+        wanted, marked = asked[i] - counts[i, 0], counts[i, 1] - counts[i, 0]
+        if tied == marked:
+            terms[i] = table[nearer + wanted]
+            continue
+        weight, total, mean, heaviest = 1.0, 0.0, 0.0, 0.0
+        for rank in range(wanted, tied - marked + wanted + 1):
+            total += weight
+            mean += weight * table[nearer + rank]
+            heaviest = max(heaviest, weight)
+            if weight < 1e-17 * heaviest:
+                break
+            left = tied - rank
+            weight *= rank / (rank - wanted + 1.0) * (left - marked + wanted) / max(left, 1)
+            if weight > 1e250:
+                weight, total, mean = weight / 1e250, total / 1e250, mean / 1e250
+                heaviest /= 1e250
+        terms[i] = mean / total

@@ -21,11 +21,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import digamma
 
 from mitools._kernels.neighbors.margins import Margin, margin, place_counts
 from mitools._kernels.neighbors.ties import (
     WEIGHTED_LEAF,
     block_counts,
+    mean_rank_terms,
     weighted_counts,
     weighted_radii,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "blocked_class_neighbours",
     "class_neighbours",
     "equal_steps",
+    "mean_digamma",
     "neighbours",
     "standardized_steps",
 ]
@@ -135,6 +138,18 @@ class Points:
         counts[order] = found
         return counts
 
+    def nearer(self, radius: Vector) -> Rows:
+        """Return how many other rows are nearer than a radius, and not farther, shape (n, 2).
+
+        Args:
+            radius: The radius of each row, with shape (n,); squared in the Euclidean norm.
+        """
+        upto = self.within(np.nextafter(radius, np.inf)) - 1
+        below = np.zeros_like(upto)
+        if (radius > 0).any():
+            below = np.where(radius > 0, self.within(np.maximum(radius, 5e-324)) - 1, 0)
+        return np.column_stack([below, upto])
+
 
 def neighbours(points: Points, k: int) -> Neighbours:
     """Return the k-th neighbours among the rows of `points`, by the rule above.
@@ -149,29 +164,30 @@ def neighbours(points: Points, k: int) -> Neighbours:
     return Neighbours(radius, np.where(tied, closed, k), tied)
 
 
-def class_neighbours(points: Points, codes: Rows, k: int) -> tuple[Neighbours, Rows]:
-    """Return the k-th neighbours of each row in its own class, and the counts in all classes.
+def class_neighbours(points: Points, codes: Rows, k: int) -> tuple[Rows, Rows]:
+    """Return what lies around each row up to the k-th neighbour in its own class.
 
     Args:
         points: The rows.
         codes: The class of each, from 0 on, with shape (n,).
         k: Neighbours, or all others of a class where they are fewer. Rows that are alone in their
-            class have none, and the radius 0.
+            class have none.
 
     Returns:
-        The neighbours, and how many rows of any class are within their reach.
+        Which neighbour it is, 0 for none, with shape (n,). And the rows of the class nearer than
+        it, those not farther, and the same of all classes, each without the row itself, with
+        shape (n, 4).
     """
-    radius, closed = np.zeros(len(codes)), np.ones(len(codes), np.int64)
     asked = np.minimum(k, np.bincount(codes)[codes] - 1)
+    radius, counts = np.zeros(len(codes)), np.zeros((len(codes), 4), np.int64)
     for code in range(int(codes.max()) + 1):
         rows = np.flatnonzero(codes == code)
         if len(rows) > 1:
             found = points.subset(rows)
             radius[rows] = found.radii(int(asked[rows[0]]))
-            closed[rows] = found.within(np.nextafter(radius[rows], np.inf))
-    tied = (closed > asked + 1) | (radius == 0)
-    near = Neighbours(radius, np.where(tied, closed, asked), tied)
-    return near, points.within(near.reach)
+            counts[rows, :2] = found.nearer(radius[rows])
+    counts[:, 2:] = points.nearer(radius)
+    return asked, counts
 
 
 def blocked_class_neighbours(rows: Matrix, codes: Rows, k: int) -> tuple[Rows, Rows]:
@@ -185,7 +201,8 @@ def blocked_class_neighbours(rows: Matrix, codes: Rows, k: int) -> tuple[Rows, R
         k: Neighbours, as above.
 
     Returns:
-        How many neighbours count, and how many rows of any class are within their reach.
+        Which neighbour it is, and the counts around it. Those of rows that are alone in their
+        class are 0.
     """
     order = np.argsort(codes, kind="stable")
     rows = np.ascontiguousarray(rows[order])
@@ -193,8 +210,7 @@ def blocked_class_neighbours(rows: Matrix, codes: Rows, k: int) -> tuple[Rows, R
     norms = np.einsum("ij,ij->i", rows, rows)
     # each of two norms and a product of d terms is off by at most d + 2 roundings of their sizes
     slack = (rows.shape[1] + 8) * 2.0**-51 * (norms + norms.max())
-    radii = np.zeros(len(rows))
-    closed, counts = np.ones((2, len(rows)), np.int64)
+    counts = np.zeros((len(rows), 4), np.int64)
     size = max(1, BLOCK // len(rows))
     for first, last in itertools.pairwise([0, *np.cumsum(sizes).tolist()]):
         nearest = min(k, last - first - 1)
@@ -203,15 +219,33 @@ def blocked_class_neighbours(rows: Matrix, codes: Rows, k: int) -> tuple[Rows, R
             near = norms[here, None] + norms - 2 * (rows[here] @ rows.T)
             centres = np.arange(here.start, here.stop)
             settings = (first, last), near, slack[here], nearest
-            out = radii[here], closed[here], counts[here]
+            out = counts[here]
             over_points(
-                block_counts, len(centres), rows, centres, *settings, *out, cost=len(rows) / 1000
+                block_counts, len(centres), rows, centres, *settings, out, cost=len(rows) / 1000
             )
-    asked = np.minimum(k, sizes[codes[order]] - 1)
-    tied = (closed > asked + 1) | (radii == 0)
-    both = np.empty((2, len(rows)), np.int64)
-    both[:, order] = np.where(tied, closed, asked), counts
-    return both[0], both[1]
+    found = np.empty_like(counts)
+    found[order] = counts
+    return np.minimum(k, sizes[codes] - 1), found
+
+
+def mean_digamma(asked: Rows, counts: Rows) -> Vector:
+    """Return the mean of psi(rank of a neighbour) over all orders of the rows that tie with it.
+
+    Which of several rows at one distance is the k-th is for chance to say: any rule that looks at
+    their classes counts neighbours where there are none.
+
+    Args:
+        asked: Which neighbour in the own class, as of `class_neighbours`.
+        counts: What lies around, likewise.
+
+    Returns:
+        The means, with shape (n,); 0 where there is no neighbour.
+    """
+    n_samples = len(asked)
+    table = digamma(np.maximum(np.arange(n_samples + 1, dtype=np.float64), 1.0))
+    terms = np.empty(n_samples)
+    over_points(mean_rank_terms, n_samples, counts, asked, table, terms, cost=0.2)
+    return terms
 
 
 def standardized_steps(side: Matrix) -> Matrix:

@@ -87,7 +87,7 @@ def test_p_values_of_independent_columns_are_uniform():
     rng = np.random.default_rng(1)
     table = rng.normal(size=(150, 39))
     table[:, ::3] = np.exp(3 * table[:, ::3])
-    table[:, 1::3] = np.round(table[:, 1::3], 3)  # some ties
+    table[:, 1::3] = np.cbrt(table[:, 1::3])
     labels = (37, 38)
     table[:, labels] = rng.integers(4, size=(150, 2))
     found = pairs_of(table, labels)

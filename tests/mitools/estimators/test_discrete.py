@@ -1,5 +1,7 @@
 """Tables of symbols: plug-in and chi-square, against naive twins, scipy and closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
@@ -111,7 +113,10 @@ def test_text_makes_the_estimators():
     [
         (lambda: PlugIn(divergence="chi2"), "Known divergences: shannon, chi-square"),
         (lambda: PlugIn("miller_madow", "chi-square"), "must be 'none' or 'chance' with"),
-        (lambda: PlugIn("chance"), "must be 'none' or 'miller_madow' with divergence 'shannon'"),
+        (
+            lambda: PlugIn("half"),
+            "must be 'none' or 'miller_madow' or 'chance' with divergence 'shannon'",
+        ),
     ],
 )
 def test_bad_settings_say_what_was_expected(make, text):
@@ -215,3 +220,37 @@ def test_continuous_data_saturate_and_say_so():
 def test_an_unknown_correction_is_refused():
     with pytest.raises(ValueError, match="with divergence 'shannon', got 'mm'"):
         PlugIn("mm")
+
+
+def test_chance_is_the_exact_mean_over_pairings():
+    x, y = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 2, 2])
+    values = [PlugIn().estimate(x, list(each)).value for each in itertools.permutations(y)]
+    found = PlugIn(correction="chance").estimate(x, y)
+    assert found.stats["null"] == pytest.approx(np.mean(values), abs=1e-12)
+    raw, best = PlugIn().estimate(x, y).value, found.entropy
+    expected = (raw - np.mean(values)) * best / (best - np.mean(values))
+    assert found.value == pytest.approx(expected, abs=1e-12)
+
+
+def test_chance_leaves_nothing_of_independent_sparse_tables():
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(30, size=(2, 400))
+    estimator = PlugIn(correction="chance")
+    orders = rng.permuted(np.tile(np.arange(400), (50, 1)), axis=1)
+    prepared = estimator.prepare(x[:, None] * 1.0, y[:, None] * 1.0)
+    assert abs(prepared.permuted(orders).mean()) < 0.02
+    assert estimator.estimate(x, x).value == pytest.approx(PlugIn().estimate(x, x).value)
+    assert estimator.estimate(x, np.zeros(400)).value == 0.0
+    many = rng.integers(4, size=(2, 200_000))
+    dense = PlugIn(correction="miller_madow").estimate(*many).value
+    assert estimator.estimate(*many).value == pytest.approx(dense, abs=1e-6)
+
+
+def test_chance_equals_adjusted_mutual_information():
+    cluster = pytest.importorskip("sklearn.metrics.cluster")
+    rng = np.random.default_rng(4)
+    x = rng.integers(12, size=150)
+    y = np.where(rng.random(150) < 0.4, x % 7, rng.integers(7, size=150))
+    found = PlugIn(correction="chance").estimate(x, y)
+    theirs = cluster.adjusted_mutual_info_score(x, y, average_method="min")
+    assert found.value / found.entropy == pytest.approx(theirs, abs=1e-12)

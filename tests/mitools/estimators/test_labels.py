@@ -102,6 +102,50 @@ def test_independent_labels_carry_nothing(n_labels, d):
     assert abs(np.mean(values)) < 0.02
 
 
+@pytest.mark.parametrize("method", ["auto", "ross"])
+@pytest.mark.parametrize(("n", "sd", "classes"), [(300, 3, 6), (750, 30, 2), (1000, 300, 6)])
+def test_independent_rounded_features_carry_nothing(n, sd, classes, method):
+    rng = np.random.default_rng(4)
+    values = [
+        Labels(method=method)
+        .estimate(np.round(sd * rng.normal(size=n)), rng.integers(classes, size=n))
+        .value
+        for _ in range(8)
+    ]
+    assert abs(np.mean(values)) < 0.02
+
+
+@pytest.mark.parametrize(("n_labels", "d"), [(60, 1), (60, 20), (100, 5)])
+def test_two_samples_a_class_carry_nothing_at_independence(n_labels, d):
+    rng = np.random.default_rng(5)
+    y = rng.permutation(np.repeat(np.arange(n_labels), 2))
+    assert Labels().estimate(rng.normal(size=(2 * n_labels, d)), y).value < 0.15
+    # a negative control: classes far apart
+    centres = 5 * rng.normal(size=(n_labels, 5))
+    far = Labels().estimate(centres[y] + rng.normal(size=(2 * n_labels, 5)), y).value
+    assert far > 0.85 * np.log(n_labels)
+
+
+def test_many_unequal_classes_of_few_samples():
+    shares = 1 / np.arange(1, 51)
+    shares /= shares.sum()
+    errors = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        means = 1.5 * rng.normal(size=(50, 3))
+
+        def draw(m, rng=rng, means=means):
+            y = rng.choice(50, m, p=shares)
+            x = means[y] + rng.normal(size=(m, 3))
+            log_p = x @ means.T - 0.5 * (means**2).sum(axis=1) + np.log(shares)
+            gain = log_p[range(m), y] - logsumexp(log_p, axis=1) - np.log(shares[y])
+            return x, y, gain.mean()
+
+        truth = draw(50_000)[2]
+        errors.append(Labels().estimate(*draw(300)[:2]).value / truth - 1)
+    assert np.max(np.abs(errors)) < 0.25
+
+
 def test_margins_do_not_matter():
     rng = np.random.default_rng(9)
     x, y, truth = gaussian_classes(rng, 0.7 * rng.normal(size=(10, 10)), 2000)

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from mitools import EDGE, KSG
+from mitools import KSG, Auto
 from mitools.estimators.discrete import PlugIn
-from mitools.estimators.ksg import TIE_JITTER
 from mitools.estimators.labels import Labels
 from mitools.estimators.mixed import Mixed
-from mitools.estimators.router import LabelsEitherSide, ManyLevels, for_repeated
-from mitools.samples.scaling import break_ties, standardized
+from mitools.estimators.router import LabelsEitherSide, for_columns, for_repeated
 
 RNG = np.random.default_rng(0)
 N = 1000
@@ -19,27 +17,36 @@ FEW = RNG.integers(4, size=(N, 1)) * 1.0
 ROUNDED = np.round(NOISY, 1)
 RECTIFIED = np.maximum(NOISY, 0.0)
 
+SPARSE = np.where(RNG.random((N, 1)) < 0.93, 0.0, NOISY)
+
 CASES = {
-    "continuous": (NORMAL, NOISY, "", None),
-    "table": (FEW, FEW[::-1], "plug_in", PlugIn(correction="miller_madow")),
-    "labels last": (NORMAL, FEW, "labels", LabelsEitherSide(False, 7)),
-    "labels first": (FEW, NORMAL, "labels", LabelsEitherSide(True, 7)),
-    "rounded": (np.round(NORMAL, 1), ROUNDED, "levels", ManyLevels(3)),
-    "atoms": (NORMAL, RECTIFIED, "mixed", Mixed()),
+    "table": (FEW, FEW[::-1], ["mixed", "table"]),
+    "labels last": (NORMAL, FEW, ["labels"]),
+    "labels first": (FEW, NORMAL, ["labels"]),
+    "labels beside many columns": (RNG.normal(size=(N, 20)), FEW, ["labels"]),
+    "few rows a label": (NORMAL, RNG.integers(250, size=(N, 1)) * 1.0, ["mixed", "labels"]),
+    "rounded": (np.round(NORMAL, 1), ROUNDED, ["mixed", "table"]),
+    "atoms": (NORMAL, RECTIFIED, ["mixed"]),
+    "large atoms": (SPARSE, RECTIFIED, ["mixed"]),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_kind_goes_to_its_estimator(case):
-    x, y, name, estimator = CASES[case]
-    assert for_repeated(x, y, 3, 7) == (name, estimator)
+def test_each_kind_has_its_readings(case):
+    x, y, names = CASES[case]
+    found = for_repeated(x, y, 3, 7)
+    assert [name for name, _ in found.readings] == names
 
 
-def test_a_table_with_more_cells_than_samples_is_no_table():
-    wide = RNG.integers(50, size=(N, 1)) * 1.0
-    assert for_repeated(wide, wide[::-1], 3, 0)[0] != "plug_in"
-    few = RNG.integers(20, size=(N, 1)) * 1.0
-    assert for_repeated(few, few[::-1], 3, 0)[0] == "plug_in"
+def test_continuous_sides_have_none():
+    assert for_repeated(NORMAL, NOISY, 3, 7) is None
+
+
+def test_columns_of_known_kinds():
+    assert for_columns(FEW, FEW, True, True) == PlugIn(correction="chance")
+    assert for_columns(NORMAL, FEW, False, True) == Labels(method="ross")
+    assert for_columns(NORMAL, FEW, False, False) == Mixed()
+    assert for_columns(NORMAL, NOISY, False, False) == KSG()
 
 
 def test_labels_are_told_from_either_side():
@@ -63,25 +70,68 @@ def test_permuted_labels_are_estimates_of_the_same_pairs(swapped):
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_permuted_levels_keep_the_noise_that_broke_their_ties(columns):
-    x, y = np.hstack([ROUNDED, FEW])[:300, :columns], ROUNDED[:300]
-    orders = np.array([np.arange(300), *(RNG.permutation(300) for _ in range(2))])
-    estimator = ManyLevels(3)
+def test_permuted_readings_repeat_the_choice(columns):
+    x, y = np.hstack([ROUNDED, NORMAL])[:300, :columns], ROUNDED[:300]
+    orders = np.array([np.arange(300), *(RNG.permutation(300) for _ in range(8))])
+    estimator = for_repeated(x, y, 3, 0)
     found = estimator.prepare(x, y).permuted(orders)
     assert found[0] == pytest.approx(estimator.estimate(x, y).value, abs=1e-12)
-    left, right = (break_ties(standardized(side), TIE_JITTER, 0) for side in (x, y))
-    for order, value in zip(orders[1:], found[1:], strict=True):
-        neighbors = KSG(k=3).estimate(left, right[order]).value
-        assert value == pytest.approx(neighbors, abs=1e-9)  # at independence cells add nothing
+    assert abs(found[1:].mean()) < 0.04
 
 
-def test_levels_are_those_of_neighbours_unless_cells_see_clearly_more():
-    value = ManyLevels(3).estimate(np.round(NORMAL, 1), ROUNDED).value
+def test_the_first_reading_stays_unless_another_is_clearly_above_it():
+    rounded = np.round(NORMAL, 1)
+    value = for_repeated(rounded, ROUNDED, 3, 0).estimate(rounded, ROUNDED).value
     assert value == pytest.approx(np.log(2) / 2, abs=0.08)
     x = RNG.integers(300, size=(N, 1))  # categories without an order: neighbours see few of them
     y = RNG.permutation(300)[x] * 1.0
-    cells = EDGE().estimate(x * 1.0, y).value
-    left, right = (break_ties(standardized(side), TIE_JITTER, 0) for side in (x * 1.0, y))
-    assert cells > KSG(k=3).estimate(left, right).value + 0.5
-    assert ManyLevels(3).estimate(x * 1.0, y).value == cells
-    assert ManyLevels(3).ceiling(N) == KSG(k=3).ceiling(N)
+    x = x * 1.0
+    estimator = for_repeated(x, y, 3, 0)
+    table = PlugIn(correction="chance").estimate(x, y)
+    assert table.value > Mixed(k=3).estimate(x, y).value + 0.5
+    assert estimator.estimate(x, y).value == table.value
+    assert estimator.ceiling(N) == pytest.approx(np.log(N))
+
+
+def informative(n):
+    """20 classes of ten rows, one column of three informative: I is near 1.93 nats."""
+    rng = np.random.default_rng(0)
+    centres, label = 3 * rng.normal(size=20), np.arange(200) % 20
+    x = np.c_[centres[label] + 0.3 * rng.normal(size=200), rng.normal(size=(200, 2))]
+    return x[:n], label[:n]
+
+
+@pytest.mark.parametrize("n", [200, 199, 198, 101, 100, 99])
+def test_labels_of_few_rows_are_seen(n):
+    assert Auto().estimate(*informative(n)).value == pytest.approx(1.93, rel=0.2)
+
+
+def with_kind(kind, n):
+    rng = np.random.default_rng(5)
+    z, e = rng.normal(size=(2, n))
+    classes = rng.integers(20, size=n)
+    return {
+        "rounded": (np.round(3 * z), np.round(3 * (z + e))),
+        "atoms": (z, np.maximum(z + 0.5 * e - 1.5, 0)),
+        "a quarter tied": (z, np.where(np.arange(n) < 0.25 * n, 0.0, z + e)),
+        "classes": (z + 3 * classes, classes),
+        "classes in three columns": (np.c_[z + 3 * classes, e, e[::-1]], classes),
+        "independent classes": (np.round(5 * z), classes),
+        "two tables": (classes, (classes + rng.integers(5, size=n)) % 20),
+        "counts": (rng.poisson(np.exp(z)), np.round(30 * z)),
+    }[kind]
+
+
+@pytest.mark.parametrize("n", [100, 200])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "rounded", "atoms", "a quarter tied", "classes", "classes in three columns",
+        "independent classes", "two tables", "counts",
+    ],
+)  # fmt: skip
+def test_a_row_less_changes_little(kind, n):
+    x, y = with_kind(kind, n + 1)
+    values = [Auto().estimate(x[:m], y[:m]).value for m in (n - 1, n, n + 1)]
+    # pointwise contributions have a standard deviation of about 1
+    assert np.ptp(values) < 3 / np.sqrt(n)

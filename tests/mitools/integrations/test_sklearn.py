@@ -84,3 +84,26 @@ def test_bad_settings_say_what_to_do():
         InformationSelector(n_permutations=1).fit(X, NUMBERS)
     with pytest.raises(ValueError, match="No estimator named 'kgs'"):
         information_scores(X, NUMBERS, estimator="kgs")
+
+
+def test_a_float_target_is_numbers_however_often_it_repeats():
+    rng = np.random.default_rng(11)
+    x, noise = rng.normal(size=(2, 1000))
+    values = [
+        information_scores(x[:, None], np.round(c * (x + noise)))[0] for c in (5, 100, 110, 120)
+    ]
+    assert np.ptp(values) < 0.08
+    assert np.mean(values) == pytest.approx(np.log(2) / 2, abs=0.08)
+
+
+def test_a_target_is_what_its_user_says():
+    rng = np.random.default_rng(12)
+    codes = rng.integers(12, size=100)
+    x = (codes % 2 + 0.3 * rng.normal(size=100))[:, None]
+    as_classes = information_scores(x, codes, discrete_target=True)[0]
+    assert as_classes == Labels(method="ross").estimate(x, codes).value
+    assert information_scores(x, codes, discrete_target=False)[0] < as_classes
+    renamed = np.random.default_rng(0).permutation(12)[codes]
+    assert information_scores(x, renamed, discrete_target=True)[0] == as_classes
+    selector = InformationSelector(discrete_target=True).fit(x, codes)
+    assert selector.scores_[0] == as_classes

@@ -5,14 +5,13 @@ import pandas as pd
 import pytest
 
 from mitools.engines.cells.sides import Side
-from mitools.estimators.router import for_repeated
-from mitools.matrix import _discrete
 from mitools.samples.kinds import (
     Kind,
     Multiplicities,
     atom_codes,
     copied,
     few_distinct,
+    has_atoms,
     is_discrete,
     kind_of,
     share_alone,
@@ -141,10 +140,15 @@ def test_copies_are_twins_on_both_sides():
     assert copied(x, y, least=0.1, ties=1.1, repeats=10) == 0
 
 
-def test_callers_still_ask_with_thresholds_of_their_own():
-    # 150 levels in 1000 rows: labels for EDGE, levels for Auto, continuous for the matrix
-    x = np.random.default_rng(0).integers(150, size=(1000, 1)) * 1.0
-    y = np.random.default_rng(1).normal(size=(1000, 1))
-    assert Side.discrete_or_none(x) is not None
-    assert for_repeated(x, y, 4, 0)[0] == "levels"
-    assert not _discrete(x[:, 0])
+def test_continuous_values_beside_atoms_are_no_labels():
+    rng = np.random.default_rng(4)
+    for share in (0.5, 0.9, 0.97):
+        column = np.where(rng.random(1000) < share, 0.0, rng.normal(size=1000))
+        assert has_atoms(np.unique(column, return_counts=True)[1])
+        assert few_distinct(column[:, None], np.arange(1000), 5) is None
+        assert Side.discrete_or_none(column[:, None]) is None
+    shares = 1 / np.arange(1, 51)
+    zipf = rng.choice(50, 300, p=shares / shares.sum())
+    assert not has_atoms(np.unique(zipf, return_counts=True)[1])
+    assert not has_atoms(np.array([500, 400, 1, 1]))  # two rare labels
+    assert not has_atoms(np.array([1] * 100))

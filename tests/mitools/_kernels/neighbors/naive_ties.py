@@ -36,19 +36,17 @@ def naive_within(rows, radius, tied, squared=False):
 
 
 def naive_class_neighbours(rows, codes, k, squared=False):
-    """Return the neighbours in the own class and the counts in all, each with shape (n,)."""
-    numbers, counts = np.ones((2, len(rows)), dtype=int)
+    """Return which neighbour in the own class it is, shape (n,), and what lies around, (n, 4)."""
+    which, counts = np.zeros(len(rows), dtype=int), np.zeros((len(rows), 4), dtype=int)
     for i in range(len(rows)):
-        own = codes == codes[i]
+        others = np.arange(len(rows)) != i
+        own = others & (codes == codes[i])
         distance = distances(rows, i, squared)
-        asked = min(k, own.sum() - 1)
-        if asked == 0:
-            numbers[i], counts[i] = 1, (distance == 0).sum()
+        which[i] = min(k, own.sum())
+        if which[i] == 0:
             continue
-        own[i] = False
-        radius = np.sort(distance[own])[asked - 1]
-        closed = int((distance[own] <= radius).sum()) + 1
-        tied = radius == 0 or closed > asked + 1
-        numbers[i] = closed if tied else asked
-        counts[i] = ((distance <= radius) if tied else (distance < radius)).sum()
-    return numbers, counts
+        radius = np.sort(distance[own])[which[i] - 1]
+        for place, among in enumerate((own, others)):
+            counts[i, 2 * place] = (distance[among] < radius).sum()
+            counts[i, 2 * place + 1] = (distance[among] <= radius).sum()
+    return which, counts

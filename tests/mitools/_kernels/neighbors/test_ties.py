@@ -1,5 +1,7 @@
 """Searches among rows that repeat, by their multiplicity, against naive twins."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from mitools._kernels.neighbors.ties import (
     WEIGHTED_LEAF,
     block_counts,
     keep_nearest,
+    mean_rank_terms,
     weighted_counts,
     weighted_radii,
 )
@@ -69,14 +72,25 @@ def test_approximate_distances_within_their_error_change_no_count(error):
     own, k, centres = (30, 120), 4, np.arange(30, 120)
     exact = distances(rows, True)
     near = exact[centres] + rng.uniform(-error, error, size=(90, 120))
-    radii, closed, counts = np.empty(90), np.empty(90, np.int64), np.empty(90, np.int64)
-    slack = np.full(90, error)
-    block_counts(0, 90, rows, centres, own, near, slack, k, radii, closed, counts)
+    counts = np.empty((90, 4), np.int64)
+    block_counts(0, 90, rows, centres, own, near, np.full(90, error), k, counts)
     for i, centre in enumerate(centres):
         of_class = np.delete(exact[centre, own[0] : own[1]], centre - own[0])
         radius = np.sort(of_class)[k - 1]
-        assert radii[i] == radius
-        assert closed[i] == (of_class <= radius).sum() + 1
-        tied = closed[i] > k + 1 or radius == 0
-        inside = exact[centre] <= radius if tied else exact[centre] < radius
-        assert counts[i] == inside.sum()
+        everyone = np.delete(exact[centre], centre)
+        expected = [(each < radius).sum() for each in (of_class, everyone)]
+        closed = [(each <= radius).sum() for each in (of_class, everyone)]
+        assert counts[i].tolist() == [expected[0], closed[0], expected[1], closed[1]]
+
+
+def test_the_rank_of_a_neighbour_over_all_orders_of_its_ties():
+    # two nearer rows, then four at one distance, two of them of the class: where is the second?
+    counts, asked = np.array([[1, 3, 2, 6]]), np.array([3])
+    table, terms = np.arange(20.0) ** 2, np.empty(1)
+    mean_rank_terms(0, 1, counts, asked, table, terms)
+    orders = list(itertools.permutations([1, 1, 0, 0]))
+    ranks = [2 + 1 + max(place for place, own in enumerate(order) if own) for order in orders]
+    assert terms[0] == pytest.approx(np.mean(np.array(ranks) ** 2.0))
+    for number, expected in ((0, 0.0), (1, 1.0)):
+        mean_rank_terms(0, 1, np.array([[0, 1, 0, 1]]), np.array([number]), table, terms)
+        assert terms[0] == expected

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 from mitools.engines.neighbors import ties
 from mitools.engines.neighbors.ties import (
@@ -9,6 +10,7 @@ from mitools.engines.neighbors.ties import (
     blocked_class_neighbours,
     class_neighbours,
     equal_steps,
+    mean_digamma,
     neighbours,
     standardized_steps,
 )
@@ -56,15 +58,42 @@ def test_class_neighbours_equal_the_naive_twin(kind):
         rows = KINDS[kind](rng, n, d)
         codes = np.unique(rng.integers(5, size=n) ** 2, return_inverse=True)[1]
         codes[0] = codes.max() + 1  # a class of its own
-        for squared in (False, True):
-            near, counts = class_neighbours(Points(rows, squared), codes, k)
-            numbers, expected = naive_class_neighbours(rows, codes, k, squared)
-            np.testing.assert_array_equal(near.k, numbers)
-            np.testing.assert_array_equal(counts, expected)
-        blocked = blocked_class_neighbours(rows, codes, k)
         others = np.bincount(codes)[codes] > 1
-        np.testing.assert_array_equal(blocked[0], numbers)
-        np.testing.assert_array_equal(blocked[1][others], expected[others])
+        for squared in (False, True):
+            asked, counts = class_neighbours(Points(rows, squared), codes, k)
+            which, expected = naive_class_neighbours(rows, codes, k, squared)
+            np.testing.assert_array_equal(asked, which)
+            np.testing.assert_array_equal(counts[others], expected[others])
+        blocked = blocked_class_neighbours(rows, codes, k)
+        np.testing.assert_array_equal(blocked[0], which)
+        np.testing.assert_array_equal(blocked[1], expected)
+
+
+def test_mean_digamma_is_that_over_orders_of_ties():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(7)
+    asked, counts, expected = [], [], []
+    for _ in range(200):
+        marked, unmarked, nearer = rng.integers(1, 30), rng.integers(0, 60), rng.integers(0, 9)
+        wanted, own = rng.integers(1, marked + 1), rng.integers(0, nearer + 1)
+        asked.append(own + wanted)
+        counts.append([own, own + marked, nearer, nearer + marked + unmarked])
+        failures = np.arange(unmarked + 1)  # others before the wanted one
+        law = stats.nhypergeom(marked + unmarked, unmarked, marked - wanted + 1)
+        # as many before the wanted one from the front, as after it from the back
+        shares = law.pmf(unmarked - failures)
+        expected.append(shares @ digamma(nearer + wanted + failures))
+    # a row that is alone in its class has no neighbour; all rows are fewer than the table
+    asked, counts = np.array([*asked, 0]), np.array([*counts, [0, 0, 0, 5]])
+    np.testing.assert_allclose(mean_digamma(asked, counts)[:-1], expected, rtol=1e-9)
+    assert mean_digamma(asked, counts)[-1] == 0
+
+
+def test_many_neighbours_among_ties_do_not_underflow():
+    asked, counts = np.full(6000, 900), np.tile([0, 1000, 0, 5000], (6000, 1))
+    # the first of all ties: psi(T + 1) + psi(j) - psi(S + 1)
+    expected = digamma(5001) + digamma(900) - digamma(1001)
+    np.testing.assert_allclose(mean_digamma(asked, counts), expected, rtol=1e-9)
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch):
@@ -72,7 +101,8 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     rows, codes = np.round(rng.normal(size=(90, 12))), rng.integers(3, size=90)
     whole = blocked_class_neighbours(rows, codes, 3)
     monkeypatch.setattr(ties, "BLOCK", 90 * 7)
-    np.testing.assert_array_equal(blocked_class_neighbours(rows, codes, 3), whole)
+    for found, expected in zip(blocked_class_neighbours(rows, codes, 3), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_no_two_different_distances_tie():
