@@ -51,6 +51,9 @@ class Measurement:
             and say so in the profile's settings.
         cross_check: The second estimator, as for `mitools.assess`.
         n_halves: Half-samples behind the interval.
+        tau: Precision at which it is said what a layer keeps of the one before: the standard
+            deviation of added noise over the root of the layer's summed variances within classes.
+            `robustsplit.analysis.precision.SWEEP` is measured beside it.
         memory: Bytes of raw activations to hold; above, a random projection inside the hooks
             replaces them, the profile's settings say so, and the published call is left out.
         batch_size: Inputs per forward pass.
@@ -66,6 +69,7 @@ class Measurement:
     small_classes: Literal["error", "drop"] = "error"
     cross_check: MutualInformationEstimator | Literal["auto"] | None = "auto"
     n_halves: int = 20
+    tau: float = 0.3
     memory: int = 2 * 2**30
     batch_size: int = 256
 
@@ -77,6 +81,11 @@ class Measurement:
         ):
             if value not in known:
                 raise ValueError(unknown(kind, value, known))
+        if not 0 < self.tau < float("inf"):
+            raise ValueError(
+                f"`tau` must be a positive number, got {self.tau!r}: without noise a "
+                "deterministic layer holds infinite information. The default is 0.3."
+            )
 
     @classmethod
     def of(

@@ -36,7 +36,7 @@ ORDER = {
     "robustsplit": (
         {"readings", "settings", "units"},
         {"drawing"},
-        {"measurement", "recipe", "results"},
+        {"measurement", "precision", "recipe", "results"},
         {"network"},
         {"attacks"},
         {"data", "normalization", "zoo"},

@@ -10,10 +10,11 @@ components describe what varies within the classes, and all classes share them. 
 without looking at its partner, so permuting pairs gives an exact null.
 
 *What the numbers mean.* A deterministic layer has infinite information about its input, so no
-finite sample tells how much there is. A sample does tell whether an estimate differs from what
-permuted pairs give; each pair carries that null, its ceiling, a second estimator and a verdict
-(`mitools.assess`). The published estimator runs as well, on the raw activations, with its own
-null from permuted pairs.
+finite sample tells how much there is. With noise of a stated size it is finite, and each pair
+carries two sides that it lies between (`robustsplit.precision`). A sample also tells whether an
+estimate differs from what permuted pairs give; each pair carries that null, its ceiling, a second
+estimator and a verdict (`mitools.assess`). The published estimator runs as well, on the raw
+activations, with its own null from permuted pairs.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from mitools.estimators.base import MutualInformationEstimator
 from robustsplit.analysis import published
 from robustsplit.analysis.inputs import measured_inputs
 from robustsplit.analysis.layer_rows import LayerRows
+from robustsplit.analysis.precision import at_precisions
 from robustsplit.attacks import Attack, Clean, as_attack
 from robustsplit.data import ImageData, as_image_data
 from robustsplit.measurement import DEFAULT_ESTIMATOR, Measurement, shows_settings
@@ -152,6 +154,7 @@ def _record(
         n_samples=len(images),
         released=released,
         released_null=released_null,
+        precisions=at_precisions(pair, rows, how, seed),
         **{**fields, "reasons": (*fields["reasons"], *(() if pair.connected else (apart,)))},
     )
 

@@ -18,7 +18,9 @@ from torch import nn
 from mitools.estimators.reduction import Reduction
 from robustsplit.data import ImageData
 from robustsplit.measurement import Measurement
-from robustsplit.network import Pair, Sketch, collect
+from robustsplit.network import Pair, collect
+from robustsplit.network.channels import UnitSketch
+from robustsplit.precision import WithinClasses
 from robustsplit.training import derive_seed
 from robustsplit.training.evaluation import place
 
@@ -26,9 +28,12 @@ __all__ = ["LayerRows", "within_classes"]
 
 Array = NDArray[np.floating[Any]]
 
-#: Columns of the projection that replaces activations too large to keep: enough for four principal
-#: components, and a matrix that still fits.
-SKETCH_WIDTH = 32
+#: Columns for each input in the projection that replaces activations too large to keep: with fewer
+#: than one the capacity of a layer cannot be had back, and from four on it is within a percent.
+SKETCH_SHARE = 4
+#: Inputs that information at a precision is measured on: more would narrow its interval of about a
+#: percent, at a cost that grows with their cube.
+PRECISION_INPUTS = 2000
 #: A unit that varies by less than float32 rounding within a class is constant there.
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
 
@@ -45,6 +50,8 @@ class LayerRows:
         labels: With shape (n,).
         sources: Per layer, which tensor was read, as in `robustsplit.network.Activations`.
         left_out: Names of the projections on residual shortcuts that are not among the layers.
+        functions: Per child of a pair, whether it depends on the inputs through its parent alone.
+        units: Returns the unit of each value of a layer, for its name.
         output: Returns the rows of a layer's own output, whatever was read, for its name.
         reduce: What the hooks did; None: flattened.
         sketched: Whether they projected the activations because they were too large to keep.
@@ -58,11 +65,14 @@ class LayerRows:
     labels: NDArray[np.int64]
     sources: Mapping[str, str]
     left_out: Sequence[str]
+    functions: Mapping[str, bool]
+    units: Callable[[str], NDArray[np.int64]]
     output: Callable[[str], Array]
     reduce: Any = None
     sketched: bool = False
     notes: list[str] = field(default_factory=list)
     _reduced: dict[tuple[str, Reduction | None], Array] = field(default_factory=dict, repr=False)
+    _within: dict[str, WithinClasses] = field(default_factory=dict, repr=False)
 
     @classmethod
     def capture(
@@ -103,11 +113,13 @@ class LayerRows:
         needed = 4 * len(data) * sum(widths.values())
         sketched = reduce is None and needed > measurement.memory
         if sketched:
-            reduce = Sketch(SKETCH_WIDTH, seed=derive_seed(seed, "connectivity/sketch"))
+            reduce = UnitSketch(
+                SKETCH_SHARE * len(data), seed=derive_seed(seed, "connectivity/sketch")
+            )
             notes.append(
                 f"The raw activations would take {needed / 2**30:.1f} GiB of memory. Therefore "
-                f"each layer was projected to {SKETCH_WIDTH} random directions, and the published "
-                "estimator, which needs the full widths, was left out."
+                f"each layer of more than {reduce.width} values was projected to about so many, "
+                "and the published estimator, which needs the full widths, was left out."
             )
         passes: dict[str, Any] = {
             "reduce": reduce,
@@ -131,6 +143,8 @@ class LayerRows:
             labels=data.labels.numpy(),
             sources=captured.sources,
             left_out=probe.left_out,
+            functions=captured.functions,
+            units=captured.units,
             output=output,
             reduce=reduce,
             sketched=sketched,
@@ -165,6 +179,36 @@ class LayerRows:
             self._reduced[key] = rows
         return self._reduced[key]
 
+    @property
+    def several_per_class(self) -> bool:
+        """Whether every class has two inputs or more, so that something varies within it."""
+        return bool(np.unique(self.labels, return_counts=True)[1].min() > 1)
+
+    def within(self, name: str) -> WithinClasses:
+        """Return a layer's inner products within classes, all units at one scale.
+
+        Args:
+            name: The layer.
+
+        Returns:
+            The inner products; computed once.
+        """
+        if name not in self._within:
+            keep = spread_over_classes(self.labels, PRECISION_INPUTS, 0)
+            rows, width = self.raw[name][keep], self.widths[name]
+            units, sketch = None, None
+            if self.reduce is None or rows.shape[1] == width:
+                units = self.units(name) if self.reduce in (None, "flatten") else None
+            if isinstance(self.reduce, UnitSketch):
+                units = self.units(name)
+                if rows.shape[1] != width:
+                    sketch = rows.shape[1]
+                    units = np.arange(sketch) // self.reduce.columns_per_unit(units.max() + 1)
+            self._within[name] = WithinClasses.of(
+                rows, self.labels[keep], units=units, width=width, sketch=sketch
+            )
+        return self._within[name]
+
     def constant(self, name: str) -> str:
         """Say why a layer's values do not vary within the classes, after a pass that finds out."""
         source = self.sources[name]
@@ -178,6 +222,28 @@ class LayerRows:
             f"Layer {name!r} is constant within every class, a dead or collapsed layer: it shares "
             "no information with any other, given the label."
         )
+
+
+def spread_over_classes(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    """Return places of at most so many inputs, in order, drawn with the classes' shares kept.
+
+    Args:
+        labels: With shape (n,).
+        most: How many; of a small class two are kept all the same.
+        seed: Of the draw.
+
+    Returns:
+        All places where there are no more than `most`.
+    """
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    rng = np.random.default_rng(seed)
+    kept = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        share = max(2, most * len(rows) // len(labels))
+        kept.append(rng.choice(rows, min(share, len(rows)), replace=False))
+    return np.sort(np.concatenate(kept))
 
 
 def within_classes(activations: Array, labels: NDArray[np.int64]) -> Array:

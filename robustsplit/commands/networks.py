@@ -217,9 +217,12 @@ def _print_profile(findings: Findings) -> None:
     for profile in findings.profiles.values():
         typer.echo(text_table(pair_table(profile.pairs, findings.unit)))
     typer.echo(
-        f"\nrho, null, excess, ceiling, cross-check and published values are in {findings.unit}, "
+        f"\nkept, rho, null, excess, ceiling, cross-check and published values are in "
+        f"{findings.unit}, "
         f"given the label. Inputs: {findings.attack}. `published rho` is from the estimator of "
-        "the published code, and `published null` is what it gives on permuted pairs."
+        "the published code, and `published null` is what it gives on permuted pairs. "
+        "`kept at tau` is what a layer "
+        "holds of the one before when noise of relative size tau is added to it."
     )
     typer.echo(accuracies(findings))
     for sentence in findings.warnings:

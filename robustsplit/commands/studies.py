@@ -87,9 +87,9 @@ def _finish(experiment: Experiment, progress: bool | None) -> None:
         findings = experiment.run(progress=progress)
     typer.echo(text_table(summary_table(findings)))
     typer.echo(
-        f"\nrho, null, excess and ceiling are in {findings.unit}; Acc*, Acc_sr and Acc~ are in % "
-        f"of {findings.results[0].acc_star.n} test images under {findings.attack} "
-        f"({findings.protocol})."
+        f"\nkept at tau, rho, null, excess and ceiling are in {findings.unit}; "
+        f"Acc*, Acc_sr and Acc~ are in % of {findings.results[0].acc_star.n} test images "
+        f"under {findings.attack} ({findings.protocol})."
     )
     typer.echo(accuracies(findings))
     for sentence in findings.warnings:

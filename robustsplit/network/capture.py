@@ -9,17 +9,15 @@ a pass that raises leaves no layer longer than another.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mitools.samples.messages import unknown
-from robustsplit.network.layers import Layer, LayerSelection, Network, Shortcuts
+from robustsplit.network.activations import Activations, Point
+from robustsplit.network.layers import LayerSelection, Network, Shortcuts
 from robustsplit.network.models import (
     call,
     continuous,
@@ -30,7 +28,7 @@ from robustsplit.network.models import (
     tensors_in,
     unwrap,
 )
-from robustsplit.network.pairs import Pair
+from robustsplit.network.pairs import Edge
 from robustsplit.network.passes import TRACING
 from robustsplit.network.probes import batch_statistics
 from robustsplit.network.reduce import Reduction, bound
@@ -38,86 +36,8 @@ from robustsplit.network.trace import Call, trace
 
 __all__ = ["Activations", "Point", "capture", "collect"]
 
-Point = Literal["post", "pre"]
-
 #: By how much of the largest output an input's output may change with the batch it is in.
 MIXING = 1e-3
-
-
-class Activations(Mapping[str, Tensor]):
-    """What was captured: layer name -> tensor of shape (n, d), rows in the order of the passes.
-
-    Attributes:
-        layers: The layers, in execution order.
-        pairs: The consecutive ones, with whether they are connected.
-        sources: Per layer, which tensor was read: "output", "input of NAME", or "input 2 of NAME"
-            where NAME is given another one first, such as a query or a condition.
-        point: "post" or "pre", as asked.
-        network_layers: Names of all of the network's layers, captured or not.
-        left_out: Names of the projections on residual shortcuts that are not among them.
-        missing: Which weights are no layers, one sentence per reason.
-        mixing: Why the values of an input depend on the others of its batch; empty if nothing
-            shows that they do.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        pairs: Sequence[Pair],
-        sources: Mapping[str, str],
-        point: Point,
-        *,
-        network_layers: Sequence[str] = (),
-        left_out: Sequence[str] = (),
-        missing: Sequence[str] = (),
-        mixing: str = "",
-        answer: Tensor | None = None,
-    ) -> None:
-        self.layers = tuple(layers)
-        self.pairs = tuple(pairs)
-        self.sources = dict(sources)
-        self.point = point
-        self.network_layers, self.left_out = tuple(network_layers), tuple(left_out)
-        self.missing = tuple(missing)
-        self.mixing = mixing
-        self._answer = answer
-        self._chunks: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
-
-    @property
-    def n_samples(self) -> int:
-        """Number of rows captured so far."""
-        chunks = next(iter(self._chunks.values()), [])
-        return sum(len(chunk) for chunk in chunks)
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self._chunks:
-            raise KeyError(unknown("captured layer", name, self._chunks))
-        chunks = self._chunks[name]
-        if not chunks:
-            raise RuntimeError(
-                "Nothing was captured: call the model inside the `with` block, as `model(x)`; "
-                "`model.forward(x)` does not run hooks."
-            )
-        if len(chunks) > 1:
-            chunks[:] = [torch.cat(chunks)]
-        return chunks[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._chunks)
-
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def __repr__(self) -> str:
-        return f"Activations({len(self)} layers, {self.n_samples} samples, point={self.point!r})"
-
-    def numpy(self) -> dict[str, NDArray[Any]]:
-        """Return the activations as arrays of shape (n, d)."""
-        return {name: np.asarray(self[name].cpu().numpy()) for name in self}
-
-    def _append(self, rows: Mapping[str, Tensor]) -> None:
-        for name, chunk in self._chunks.items():
-            chunk.append(rows[name])
 
 
 @contextmanager
@@ -259,7 +179,15 @@ class _Tap:
         self.key, self.at, self.side, self.index = key, at, side, index
         weights = [p.ndim for p in at.module.parameters(recurse=False) if p.ndim >= 2]
         # A module that multiplies by a matrix works on the last axis, by a kernel on the second.
-        self.reduce = bound(reduce, key, max(weights) == 2 if weights else None)
+        self.channels_last = max(weights) == 2 if weights else None
+        self.reduce = bound(reduce, key, self.channels_last)
+
+    def edges(self) -> list[Edge]:
+        """Return where what is read comes from; nothing if autograd did not record it."""
+        if self.side == "output":
+            return self.at.outputs
+        found = None if self.index is None else self.at.given[self.index]
+        return [] if found is None else [found]
 
 
 def _plan(
@@ -291,7 +219,9 @@ def _plan(
             taps.append(_Tap(entry.key, following, "input", reduce, index))
             which = "input" if index == following.main else f"input {index + 1}"
             sources[entry.key] = f"{which} of {following.key}"
+    edges = {tap.key: tap.edges() for tap in taps}
     described = [network.layer(entry) for entry in chosen]
+    pairs = network.pairs(chosen)
     mixing = batch_statistics(network.trace)
     if mixing:
         warnings.warn(mixing, stacklevel=5)
@@ -299,9 +229,13 @@ def _plan(
     rows = answer is not None and answer.shape[:1] == (network.trace.batch,)
     activations = Activations(
         described,
-        network.pairs(chosen),
+        pairs,
         sources,
         point,
+        functions={
+            pair.child: network.is_function(edges[pair.child], edges[pair.parent])
+            for pair in pairs
+        },
         network_layers=[entry.key for entry in network.main],
         left_out=network.left_out,
         missing=network.warnings,
@@ -386,6 +320,9 @@ class _RowRecorder:
                 "with those of other layers. Leave it out, or name a block around it whose output "
                 "has the batch first."
             )
+        # Of complex values, real and imaginary parts become units of their own.
+        shape = (2 * tensor[0].numel(),) if tensor.is_complex() else tuple(tensor.shape[1:])
+        self.activations._shapes[tap.key] = (shape, tap.channels_last)
         reduced = tap.reduce(tensor)
         if reduced.ndim != 2 or len(reduced) != self.batch:
             raise ValueError(

@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from robustsplit.network.channels import UnitSketch, unit_axis
+
 __all__ = ["Reduction", "Sketch", "bound"]
 
 Reduction = Literal["flatten", "gap"] | Callable[[Tensor], Tensor]
@@ -104,6 +106,8 @@ def bound(
         return lambda activation: activation.flatten(1)
     if reduction == "gap":
         return lambda activation: _average(activation, channels_last)
+    if isinstance(reduction, UnitSketch):
+        return reduction.bind(name, channels_last)
     if hasattr(reduction, "bind"):
         return reduction.bind(name)
     if callable(reduction):
@@ -115,8 +119,5 @@ def _average(activation: Tensor, channels_last: bool | None) -> Tensor:
     """Average over positions (global average pooling), keeping channels."""
     if activation.ndim <= 2:
         return activation.flatten(1)
-    if channels_last is None:
-        channels_last = activation.ndim == 3  # (batch, tokens, features), or an image
-    return activation.mean(
-        dim=tuple(range(1, activation.ndim - 1) if channels_last else range(2, activation.ndim))
-    )
+    kept = 1 + unit_axis(activation.shape[1:], channels_last)
+    return activation.mean(dim=[axis for axis in range(1, activation.ndim) if axis != kept])

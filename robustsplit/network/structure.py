@@ -14,7 +14,7 @@ from typing import Literal
 
 from mitools.samples.messages import unknown
 from robustsplit.network.owners import EMBEDDINGS, Owners
-from robustsplit.network.pairs import Node, Pair
+from robustsplit.network.pairs import Edge, Node, Pair
 from robustsplit.network.probes import moves, sloped
 from robustsplit.network.shortcuts import projections
 from robustsplit.network.trace import Call, Trace
@@ -175,6 +175,23 @@ class Network:
             if self._is_cut(parent, child, index)
         ]
         return sloped(self.trace, questions) if questions else set()
+
+    def is_function(self, read: Sequence[Edge], before: Sequence[Edge]) -> bool:
+        """Whether tensors depend on the inputs through others alone, as the pass recorded it.
+
+        Args:
+            read: Where the tensors come from.
+            before: Where the others come from.
+
+        Returns:
+            False also when the graph does not tell: of tensors that autograd did not record.
+        """
+        known = self.trace.graph.children
+        if not read or not before or any(node not in known for node, _ in read):
+            return False
+        leaves = {id(leaf) for leaf in self.trace.leaves}
+        below = self.trace.graph.below(read, stop=before)
+        return not any(id(getattr(node, "variable", None)) in leaves for node in below)
 
     def reaches_output(self, entry: Call) -> bool:
         """Whether the model's output was computed from a call's; False if that is unknown."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from robustsplit.report.findings import Findings
@@ -35,6 +36,7 @@ def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
             {
                 "layer pair": f"{pair.parent} → {pair.child}"
                 + ("" if pair.connected else " (parallel branches)"),
+                **_kept(pair, scale),
                 "rho": pair.rho * scale,
                 "null": pair.null_mean * scale,
                 "excess": pair.excess * scale,
@@ -48,6 +50,18 @@ def pair_table(pairs: Sequence[PairRecord], unit: Unit) -> pd.DataFrame:
             for pair in pairs
         ]
     )
+
+
+def _kept(pair: PairRecord, scale: float) -> dict[str, str]:
+    """Return what the child keeps of its parent at the headline's precision, as cells."""
+    found = pair.at_precision
+    if found is None:
+        return {}
+    upper = f"{found.upper * scale:.2f}"
+    sides = (
+        f"at most {upper}" if np.isnan(found.lower) else f"{found.lower * scale:.2f} to {upper}"
+    )
+    return {f"kept at tau {found.tau:g}": sides, "reading": found.reading}
 
 
 def result_table(result: RhoResult, unit: Unit) -> pd.DataFrame:
@@ -67,7 +81,7 @@ def result_table(result: RhoResult, unit: Unit) -> pd.DataFrame:
     table = pair_table(result.chosen(), unit)
     low, high = result.rho("min") * scale, result.rho("max") * scale
     spread = [f"{a:.2f} to {b:.2f}" for a, b in zip(low, high, strict=True)]
-    table.insert(2, f"over {len(result.trials)} trials", spread)
+    table.insert(list(table).index("rho") + 1, f"over {len(result.trials)} trials", spread)
     return table
 
 
@@ -76,7 +90,8 @@ def summary_table(findings: Findings) -> pd.DataFrame:
     frames = []
     for result in findings.results:
         table = pair_table(result.chosen(), findings.unit)
-        table = table[["layer pair", "rho", "null", "excess", "ceiling", "verdict"]]
+        kept = [name for name in table if str(name).startswith("kept at")]
+        table = table[["layer pair", *kept, "rho", "null", "excess", "ceiling", "verdict"]]
         table.insert(0, "f_b", [result.cut] + [""] * (len(table) - 1))
         for name, record in (
             ("Acc*", result.acc_star),

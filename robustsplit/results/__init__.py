@@ -5,6 +5,7 @@ All mutual information is in nats here; reports and figures convert to bits for 
 
 from robustsplit.readings import RhoView, least_of_converged
 from robustsplit.results.accuracies import AccuracyRecord, PairedDifference
+from robustsplit.results.precisions import PrecisionRecord
 from robustsplit.results.profiles import PairRecord, Profile
 from robustsplit.results.rho import EpochRecord, RhoResult, Trial
 
@@ -13,6 +14,7 @@ __all__ = [
     "EpochRecord",
     "PairRecord",
     "PairedDifference",
+    "PrecisionRecord",
     "Profile",
     "RhoResult",
     "RhoView",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mitools.samples.messages import unknown
 from robustsplit.results.accuracies import AccuracyRecord
+from robustsplit.results.precisions import PrecisionRecord
 from robustsplit.units import per_nat
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class PairRecord:
         released_null: The same with pairs permuted within labels, or NaN.
         parts: Per label, the estimate within it, in nats.
         reasons: Why the verdict is what it is, in sentences.
+        precisions: What the child keeps of its parent at each stated precision, the headline
+            first; empty in runs of earlier versions.
     """
 
     parent: str
@@ -72,6 +75,7 @@ class PairRecord:
     released_null: float = float("nan")
     parts: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    precisions: tuple[PrecisionRecord, ...] = ()
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> PairRecord:
@@ -82,7 +86,14 @@ class PairRecord:
         low, high = (float("nan") if end is None else end for end in table["interval"])
         parts = {k: float("nan") if v is None else v for k, v in table["parts"].items()}
         reasons = tuple(table["reasons"])
-        return cls(**{**plain, "interval": (low, high), "parts": parts, "reasons": reasons})
+        precisions = tuple(map(PrecisionRecord.from_dict, table.get("precisions", ())))
+        own = {"interval": (low, high), "parts": parts, "reasons": reasons}
+        return cls(**{**plain, **own, "precisions": precisions})
+
+    @property
+    def at_precision(self) -> PrecisionRecord | None:
+        """What the child keeps of its parent at the headline's precision, if it was measured."""
+        return self.precisions[0] if self.precisions else None
 
     @property
     def excess(self) -> float:
@@ -187,6 +198,8 @@ class Profile:
             row["interval_low"], row["interval_high"] = row.pop("interval")
             row.pop("parts")
             row.pop("reasons")
+            row.pop("precisions")
+            row |= _at_precision(pair.at_precision)
             row["excess"] = pair.excess
             rows.append(row)
         return pd.DataFrame(rows)
@@ -204,3 +217,16 @@ def pairs_html(pairs: Sequence[PairRecord]) -> str:
     titles = "".join(f"<th style='text-align:left'>{text}</th>" for text in head)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _at_precision(found: PrecisionRecord | None) -> dict[str, Any]:
+    """Return the columns of the headline's precision."""
+    if found is None:
+        return {}
+    return {
+        "tau": found.tau,
+        "capacity": found.capacity,
+        "kept_lower": found.lower,
+        "kept_upper": found.upper,
+        "reading": found.reading,
+    }
